@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Builds and runs every test: the native core three times (plain, AddressSanitizer with UndefinedBehaviorSanitizer,
+# ThreadSanitizer), its static checks, and all managed tests. Closes with one line: N passed, N failed.
+#   ./test.sh            everything
+#   ./test.sh --native   the native core only
+#   ./test.sh --managed  the managed tests only
+source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
+
+native=1 managed=1
+case "${1:-}" in
+  "") ;;
+  --native) managed=0 ;;
+  --managed) native=0 ;;
+  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) fail "unknown option $1 (try --help)" ;;
+esac
+
+need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 binutils clang-tidy clang-format
+need_dotnet
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+passed=0 failed=0 skipped=0
+
+# step NAME COMMAND… : a check that counts as one test.
+step() {
+  local name=$1; shift
+  if "$@" >"$logs/step" 2>&1; then passed=$((passed + 1)); say "$name: ok"
+  else failed=$((failed + 1)); cat "$logs/step"; say "$name: FAILED"; fi
+}
+
+run_ctest() {
+  say "Native tests ($1)"
+  local log=$logs/ctest-$1
+  (cd Sdk.Native && ctest --preset "$1" --output-on-failure --no-tests=error --timeout 120) 2>&1 | tee "$log" | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test.* Passed )' || true
+  local total bad skip
+  total=$(sed -nE 's/^.*tests passed, ([0-9]+) tests? failed out of ([0-9]+).*$/\2/p' "$log" | tail -1)
+  bad=$(sed -nE 's/^.*tests passed, ([0-9]+) tests? failed out of ([0-9]+).*$/\1/p' "$log" | tail -1)
+  skip=$(grep -cE '\*\*\*Skipped' "$log" || true)
+  if [ -z "$total" ]; then failed=$((failed + 1)); say "ctest ($1) did not finish"; return; fi
+  passed=$((passed + total - bad - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
+}
+
+# Managed test projects run one after the other: several start processes of their own and measure allocations.
+run_dotnet_test() {
+  say "Managed tests ($1)"
+  local log=$logs/$(basename "$1")
+  dotnet test "$1" -c Release --no-build --nologo --blame-hang-timeout 3min 2>&1 | tee "$log" || true
+  local line
+  line=$(grep -E '^(Passed|Failed|Skipped)! +- Failed:' "$log" | tail -1)
+  if [ -z "$line" ]; then failed=$((failed + 1)); say "$1 did not finish"; return; fi
+  failed=$((failed + $(sed -E 's/.*Failed: +([0-9]+).*/\1/' <<<"$line")))
+  passed=$((passed + $(sed -E 's/.*Passed: +([0-9]+).*/\1/' <<<"$line")))
+  skipped=$((skipped + $(sed -E 's/.*Skipped: +([0-9]+).*/\1/' <<<"$line")))
+}
+
+build_native release
+if [ $native = 1 ]; then
+  step "Native format" scripts/check-format.sh
+  run_ctest release
+  for preset in asan tsan; do
+    build_native "$preset"
+    run_ctest "$preset"
+  done
+  step "Native static checks (clang-tidy)" cmake --build Sdk.Native/build/release --target tidy
+fi
+
+if [ $managed = 1 ]; then
+  build_managed Sdk.sln
+  for project in tests/*/*.Tests.csproj; do run_dotnet_test "$project"; done
+fi
+
+[ $skipped = 0 ] && printf '%d passed, %d failed\n' "$passed" "$failed" || printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
