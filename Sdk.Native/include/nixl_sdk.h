@@ -191,7 +191,7 @@ typedef struct nixl_list_params {
     uint64_t region_count;
 } nixl_list_params_t;
 
-typedef struct nixl_list_info {
+typedef struct nixl_list_info_t {
     uint64_t entries;         /* ids 0 … entries-1 are valid */
     uint64_t regions;
     uint64_t bytes_per_entry; /* block mode: sum over regions; flat mode: 0 if lengths differ */
@@ -210,7 +210,7 @@ typedef struct nixl_peer_params {
     uint64_t user_data;       /* given back in the NIXL_EVENT_PEER_CONNECTED event */
 } nixl_peer_params_t;
 
-typedef struct nixl_peer_info {
+typedef struct nixl_peer_info_t {
     char name[NIXL_NAME_MAX + 8];
     uint64_t incarnation;
     uint32_t state;           /* nixl_peer_state_t */

@@ -6,11 +6,13 @@
 // over (a queue and a wake-up); everything else a transport does happens on its progress thread.
 #pragma once
 
+#include "core/arrival.hpp"
 #include "core/blob.hpp"
 #include "core/failure.hpp"
 #include "core/memory.hpp"
 #include "core/peer.hpp"
 #include "core/request.hpp"
+#include "core/settings.hpp"
 #include "nixl_sdk.h"
 
 #include <memory>
@@ -50,7 +52,8 @@ class transport {
     // [any] Makes a region reachable. May leave something in r.key(kind()) that export_region publishes. A transport
     // that cannot serve this memory returns NIXL_ERR_NOT_SUPPORTED and the region is simply not reachable through it.
     virtual failure register_region(local_region& r) noexcept = 0;
-    // [any] Returns once no peer can reach the region through this transport any more, or NIXL_ERR_BUSY at the deadline.
+    // [any] Returns once no peer can reach the region through this transport any more, or NIXL_ERR_BUSY at the
+    // deadline.
     virtual failure deregister_region(local_region& r, deadline until) noexcept = 0;
 
     // [any] Own addresses and, per region, own keys: opaque bytes in the agent's metadata, at most 1 KiB / 64 B.

@@ -1,0 +1,2 @@
+// Wire messages of the control connection.
+namespace nixl {}
