@@ -1,2 +1,0 @@
-// Wire messages of the control connection.
-namespace nixl {}
