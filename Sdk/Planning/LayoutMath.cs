@@ -1,0 +1,29 @@
+namespace Nixl.Sdk.Planning;
+
+/// <summary>Small arithmetic on layouts. Pure functions, 64-bit and checked.</summary>
+#if NIXL_GENERATOR
+internal
+#else
+public
+#endif
+static class LayoutMath
+{
+    /// <summary>The bytes of one element.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not an element type.</exception>
+    public static int ElementBytes(ElementType type) => type switch
+    {
+        ElementType.Fp8E4M3 or ElementType.Fp8E5M2 or ElementType.Fp8E8M0 or ElementType.Int8 or ElementType.UInt8 => 1,
+        ElementType.Float16 or ElementType.BFloat16 or ElementType.Int16 => 2,
+        ElementType.Float32 or ElementType.Int32 => 4,
+        ElementType.Int64 => 8,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Not an element type."),
+    };
+
+    /// <summary>The least multiple of <paramref name="alignment"/> that is not below <paramref name="value"/>; 0 or 1 is no alignment.</summary>
+    public static long AlignUp(long value, long alignment) =>
+        alignment <= 1 ? value : checked((value + alignment - 1) / alignment * alignment);
+
+    /// <summary>The blocks that a prompt of <paramref name="tokens"/> takes.</summary>
+    public static long BlocksFor(long tokens, int blockTokens) =>
+        blockTokens < 1 ? throw new ArgumentOutOfRangeException(nameof(blockTokens)) : checked((tokens + blockTokens - 1) / blockTokens);
+}
