@@ -19,9 +19,6 @@ public sealed class PoolAdvertisement
     /// <summary>32 bytes over how it lies in memory: order, block size, padding.</summary>
     public required ReadOnlyMemory<byte> PlacementHash { get; init; }
 
-    /// <summary>Blocks per group of the pool; ids 0 … Blocks-1 are valid.</summary>
-    public required long Blocks { get; init; }
-
     /// <summary>Tensor-parallel ranks of the owner, at least 1.</summary>
     public int Tp { get; init; } = 1;
 

@@ -15,8 +15,6 @@ internal static class PoolCodec
         writer.U32((uint)pool.TpRank);
         writer.U32((uint)pool.Pp);
         writer.U32((uint)pool.PpRank);
-        if (pool.Blocks <= 0) throw new ArgumentException($"Pool '{pool.Name}' has {pool.Blocks} blocks.");
-        writer.I64(pool.Blocks);
         Hash(writer, pool.ContentHash, pool.Name);
         Hash(writer, pool.PlacementHash, pool.Name);
         writer.LongText(pool.CanonicalText, "Canonical text", MetadataFormat.MaxCanonicalText);
@@ -36,12 +34,10 @@ internal static class PoolCodec
             body.Text("model rope scaling", MetadataFormat.MaxText));
         var (tp, tpRank) = ReadRanks(ref body, "tp");
         var (pp, ppRank) = ReadRanks(ref body, "pp");
-        var start = body.Offset;
-        var blocks = (long)MetadataReader.Bounded(body.U64("blocks"), 1, long.MaxValue, "blocks", start);
         var content = body.Take(MetadataFormat.HashBytes, "content hash").ToArray();
         var placement = body.Take(MetadataFormat.HashBytes, "placement hash").ToArray();
         var text = body.LongText("canonical text", MetadataFormat.MaxCanonicalText);
-        start = body.Offset;
+        var start = body.Offset;
         var count = (int)MetadataReader.Bounded(body.U16("group count"), 1, MetadataFormat.MaxGroups, "group count", start);
         var groups = new List<PoolGroupAdvertisement>(); // grows with what is really there, not with what the count claims
         for (var i = 0; i < count; i++) groups.Add(ReadGroup(ref body));
@@ -53,7 +49,6 @@ internal static class PoolCodec
             TpRank = tpRank,
             Pp = pp,
             PpRank = ppRank,
-            Blocks = blocks,
             ContentHash = content,
             PlacementHash = placement,
             CanonicalText = text,
@@ -63,9 +58,12 @@ internal static class PoolCodec
 
     private static void WriteGroup(MetadataWriter writer, PoolAdvertisement pool, PoolGroupAdvertisement group)
     {
-        if (group.Tensors.Count == 0) throw new ArgumentException($"Group '{group.Name}' of pool '{pool.Name}' has no tensors.");
+        if (group.Blocks < 1 || group.PhysicalBlocksPerBlock < 1)
+            throw new ArgumentException($"Group '{group.Name}' of pool '{pool.Name}' has {group.Blocks} blocks of {group.PhysicalBlocksPerBlock} physical ones.");
         var record = writer.OpenLength();
         writer.Text(group.Name, "Group name", MetadataFormat.MaxText);
+        writer.I64(group.Blocks);
+        writer.U32((uint)group.PhysicalBlocksPerBlock);
         writer.U16(MetadataFormat.TensorEntryBytes);
         writer.U32((uint)group.Tensors.Count);
         foreach (var tensor in group.Tensors)
@@ -76,7 +74,7 @@ internal static class PoolCodec
             writer.U64(tensor.PageStride);
             writer.U64(tensor.Device);
             writer.U32((uint)tensor.Kind);
-            writer.U32(tensor.PhysicalBlocksPerBlock);
+            writer.U32(0);
         }
         writer.CloseLength(record);
     }
@@ -86,12 +84,16 @@ internal static class PoolCodec
         var record = pool.Sub(pool.U32("group length"), "group length");
         var name = record.Text("group name", MetadataFormat.MaxText);
         var start = record.Offset;
+        var blocks = (long)MetadataReader.Bounded(record.U64("group blocks"), 1, long.MaxValue, "group blocks", start);
+        start = record.Offset;
+        var ratio = (int)MetadataReader.Bounded(record.U32("group block ratio"), 1, int.MaxValue, "group block ratio", start);
+        start = record.Offset;
         int entryBytes = record.U16("tensor entry size");
         if (entryBytes < MetadataFormat.TensorEntryBytes)
             throw MetadataReader.Fail("tensor entry size", start, $"{entryBytes} bytes are fewer than the {MetadataFormat.TensorEntryBytes} of version 1");
         start = record.Offset;
         var count = record.U32("tensor count");
-        if (count == 0 || (ulong)count * (ulong)entryBytes > (ulong)record.Remaining)
+        if ((ulong)count * (ulong)entryBytes > (ulong)record.Remaining)
             throw MetadataReader.Fail("tensor count", start, $"{count} tensors of {entryBytes} bytes do not fit into the {record.Remaining} bytes left");
         var tensors = new PoolTensorAdvertisement[count]; // at most record.Remaining / 40 entries of 40 bytes
         for (var i = 0; i < tensors.Length; i++)
@@ -100,11 +102,11 @@ internal static class PoolCodec
             start = entry.Offset;
             var tensor = new PoolTensorAdvertisement(
                 entry.U64("tensor address"), entry.U64("tensor length"), entry.U64("tensor page stride"), entry.U64("tensor device"),
-                (MemoryKind)entry.U32("tensor memory kind"), entry.U32("tensor block ratio"));
+                (MemoryKind)entry.U32("tensor memory kind"));
             if (!IsRange(tensor)) throw MetadataReader.Fail("tensor", start, $"tensor {i} of group '{name}' is not a range of memory: {tensor}");
             tensors[i] = tensor;
         }
-        return new PoolGroupAdvertisement { Name = name, Tensors = tensors };
+        return new PoolGroupAdvertisement { Name = name, Blocks = blocks, PhysicalBlocksPerBlock = ratio, Tensors = tensors };
     }
 
     private static (int Ranks, int Rank) ReadRanks(ref MetadataReader body, string field)
@@ -119,7 +121,7 @@ internal static class PoolCodec
 
     private static bool IsRange(in PoolTensorAdvertisement tensor) =>
         tensor.Length > 0 && tensor.Length <= long.MaxValue && tensor.Address <= ulong.MaxValue - tensor.Length &&
-        tensor.PageStride <= tensor.Length && tensor.PhysicalBlocksPerBlock > 0 && tensor.Kind is >= MemoryKind.Dram and <= MemoryKind.File;
+        tensor.PageStride <= tensor.Length && tensor.Kind is >= MemoryKind.Dram and <= MemoryKind.File;
 
     private static void CheckParallel(PoolAdvertisement pool)
     {

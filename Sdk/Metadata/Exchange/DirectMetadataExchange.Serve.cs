@@ -17,6 +17,16 @@ public sealed partial class DirectMetadataExchange
             Socket socket;
             try
             {
+                // At the cap, clients wait in the kernel's queue; each of those before them has ConnectionTimeout at most.
+                await free.WaitAsync(_stopping.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+
+            try
+            {
                 socket = await _listener!.AcceptAsync(_stopping.Token).ConfigureAwait(false);
             }
             catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
@@ -26,41 +36,15 @@ public sealed partial class DirectMetadataExchange
             catch (SocketException)
             {
                 // A connection that died in the queue, or no file descriptors: neither may end the listener.
+                free.Release();
                 await Task.Delay(TimeSpan.FromMilliseconds(10), CancellationToken.None).ConfigureAwait(false);
                 continue;
             }
 
-            if (!free.Wait(0, CancellationToken.None))
-            {
-                Refuse(socket);
-                continue;
-            }
             connections.RemoveWhere(static connection => connection.IsCompleted);
             connections.Add(ServeAsync(socket, free));
         }
         await Task.WhenAll(connections).ConfigureAwait(false);
-    }
-
-    /// <summary>Too many at once: the socket is closed with what fits into its send buffer, so that this costs no wait.</summary>
-    private void Refuse(Socket socket)
-    {
-        using (socket)
-        {
-            if (_options.ServerTls is not null) return; // a plain frame would only confuse a TLS client
-            try
-            {
-                socket.Blocking = false;
-                var body = ExchangeHandshake.Reject(NixlStatus.Busy, "too many connections at once; try again");
-                using var frame = new MemoryStream();
-                ExchangeFrame.WriteAsync(frame, ExchangeFrameKind.Reject, body, CancellationToken.None).AsTask().GetAwaiter().GetResult();
-                socket.Send(frame.GetBuffer().AsSpan(0, (int)frame.Length));
-                socket.Shutdown(SocketShutdown.Send);
-            }
-            catch (SocketException)
-            {
-                // The client finds a closed connection instead.
-            }
-        }
     }
 
     /// <summary>Never throws: whatever a client does ends its own connection only.</summary>

@@ -11,6 +11,8 @@ namespace Nixl.Sdk.Metadata;
 /// <remarks>Thread-safe. One instance serves all agents of a process.</remarks>
 public sealed partial class DirectMetadataExchange : IMetadataExchange
 {
+    private const int Backlog = 512;
+
     private readonly DirectMetadataExchangeOptions _options;
     private readonly ConcurrentDictionary<string, Func<byte[]>> _sources = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, DnsEndPoint> _peers = new(StringComparer.Ordinal);
@@ -36,7 +38,7 @@ public sealed partial class DirectMetadataExchange : IMetadataExchange
         try
         {
             _listener.Bind(_options.Listen);
-            _listener.Listen(_options.MaxConnections);
+            _listener.Listen(Backlog);
         }
         catch (SocketException error)
         {

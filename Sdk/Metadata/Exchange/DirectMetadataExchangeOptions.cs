@@ -27,7 +27,7 @@ public sealed class DirectMetadataExchangeOptions
     /// <summary>Largest metadata that is accepted. Default 4 MiB.</summary>
     public int MaxBytes { get; set; } = 4 * 1024 * 1024;
 
-    /// <summary>Connections served at once; more are refused with "busy". Default 64.</summary>
+    /// <summary>Connections served at once; more wait in the kernel's queue. Default 64.</summary>
     public int MaxConnections { get; set; } = 64;
 
     /// <summary>How long one connection may take from accept to close, whatever the client does. Default 5 s.</summary>
