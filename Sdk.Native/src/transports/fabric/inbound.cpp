@@ -1,0 +1,165 @@
+#include "transports/fabric/inbound.hpp"
+
+#include "transports/fabric/wire.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace nixl::fabric {
+
+// The agent's view of this connection. Lives as long as there are unread notifications of it.
+class inbound::sender final : public notification_sender {
+  public:
+    sender(std::string name, uint64_t incarnation, uint32_t limit, std::shared_ptr<waker> w)
+        : notification_sender(std::move(name), incarnation, limit), waker_(std::move(w)) {}
+    uint32_t take_returned() noexcept { return returned_.exchange(0, std::memory_order_relaxed); }
+
+  private:
+    void credit_returned() noexcept override {
+        returned_.fetch_add(1, std::memory_order_relaxed);
+        waker_->wake();
+    }
+    std::atomic<uint32_t> returned_{0};
+    const std::shared_ptr<waker> waker_;
+};
+
+std::shared_ptr<inbound> inbound::accept(environment& env, inbound_owner& owner, control::unique_fd socket,
+                                         uint64_t now) {
+    std::shared_ptr<inbound> l(new inbound(env, owner));
+    auto session = control::session::receive(std::move(socket), l->session_settings(10'000'000'000u), *l, now);
+    return l->attach(std::move(session)).ok() ? l : nullptr;
+}
+
+void inbound::on_hello(control::session& s, const control::hello& m) {
+    control::target_identity self;
+    self.name = env_.settings.name;
+    self.incarnation = env_.settings.incarnation;
+    std::copy_n(env_.settings.access_token, self.token.size(), self.token.begin());
+    self.transport = NIXL_TRANSPORT_FABRIC;
+    if (const failure f = check_hello(m, self); !f.ok()) {
+        return s.refuse(f);
+    }
+    endpoint_name name;
+    if (const wire_error e = decode(m.transport_bytes, name)) {
+        return s.refuse(fail(NIXL_ERR_MISMATCH, "%s", e));
+    }
+    if (name.provider != env_.provider->provider()) {
+        return s.refuse(fail(NIXL_ERR_MISMATCH, "this agent uses libfabric provider '%s', not '%s'",
+                             env_.provider->provider().c_str(), name.provider.c_str()));
+    }
+    peer_endpoint_ = std::move(name.address);
+    const uint32_t credits = std::clamp<uint32_t>(env_.settings.max_notifications, 1, control::max_credits);
+    sender_ = std::make_shared<sender>(std::string(m.initiator_name), m.initiator_incarnation, credits,
+                                       env_.loop.shared_waker());
+    open_endpoint(s.fd());
+}
+
+void inbound::opened(std::unique_ptr<endpoint> e, const std::string& why) {
+    if (session_->current() != control::session::state::greeting) {
+        return;
+    }
+    std::string reason = why;
+    failure f;
+    if (e == nullptr || !e->insert_peer(peer_endpoint_, reason)) {
+        f = fail(NIXL_ERR_BACKEND, "libfabric: %s", reason.c_str());
+    } else {
+        f = attach(std::move(e));
+    }
+    if (!f.ok()) {
+        session_->refuse(f);
+        return update_session();
+    }
+    std::string bytes;
+    encode(bytes, endpoint_name{env_.provider->provider(), endpoint_->address()});
+    session_->accept(sender_->limit(), bytes);
+    owner_.inbound_open(*this);
+    update_session();
+}
+
+bool inbound::advance(uint64_t) {
+    if (closed_ || endpoint_ == nullptr) {
+        return false;
+    }
+    // One-sided operations of the peer leave nothing here to look at: reading drives the provider. What it reports of a
+    // lost connection comes over the control connection too.
+    std::array<completion, 16> reported;
+    std::string why;
+    const int64_t n = endpoint_->poll(reported.data(), reported.size(), why);
+    if (n < 0) {
+        close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()));
+        return true;
+    }
+    if (const uint32_t credits = sender_->take_returned(); credits != 0) {
+        session_->grant(credits);
+        update_session();
+    }
+    return n > 0;
+}
+
+void inbound::tick(uint64_t now) {
+    session_->tick(now);
+    update_session();
+}
+
+uint64_t inbound::next_tick() const {
+    return closed_ ? UINT64_MAX : session_->next_tick();
+}
+
+void inbound::on_notify(control::session& s, const control::notify& m) {
+    arrival a;
+    a.sender = sender_;
+    a.request = m.request;
+    a.op = m.op == NIXL_OP_READ ? NIXL_OP_READ : NIXL_OP_WRITE;
+    a.with_transfer = m.with_transfer;
+    a.request_bytes = m.request_bytes;
+    a.request_operations = m.request_operations;
+    a.arrival_slot = m.arrival_slot;
+    a.arrival_generation = m.arrival_generation;
+    a.payload.assign(m.payload.begin(), m.payload.end());
+    // Every write of the request was acknowledged as delivered before this message was sent.
+    if (!env_.events.notification_arrived(std::move(a))) {
+        return close(fail(NIXL_ERR_BACKEND, "protocol error: more notifications than were granted"));
+    }
+    env_.count.notifications_received.fetch_add(1, std::memory_order_relaxed);
+    s.acknowledge(m.sequence, NIXL_SUCCESS);
+}
+
+bool inbound::on_message(control::session&, control::received_frame& frame) {
+    control::extension m;
+    uint64_t key = 0;
+    if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr ||
+        m.kind != static_cast<uint32_t>(extension_kind::revoked) || decode_key(m.bytes, key) != nullptr) {
+        return false;
+    }
+    owner_.inbound_revoked(*this, key);
+    return true;
+}
+
+void inbound::revoke(uint64_t key) {
+    const std::string bytes = encode_key(key);
+    session_->send(control::extension{static_cast<uint32_t>(extension_kind::revoke), bytes});
+    update_session();
+}
+
+void inbound::close(const failure& why) {
+    if (closed_) {
+        return;
+    }
+    drop_endpoint(); // before the peer hears of it
+    session_->close(why);
+    update_session();
+    ended();
+}
+
+void inbound::on_closed(control::session&, const failure&) {
+    drop_endpoint();
+    ended();
+}
+
+void inbound::ended() {
+    closed_ = true;
+    owner_.inbound_closed(*this);
+}
+
+} // namespace nixl::fabric

@@ -1,0 +1,106 @@
+// Our connection to one peer: everything that this agent does to that peer's memory, and its notifications.
+//
+//   connecting (TCP, our endpoint, HELLO) ──WELCOME──> open <──silence──> suspect
+//        │                                               │
+//        │                                               ├─ the provider lost the connection ──> lost (at most 100 ms:
+//        │                                               │   is the process gone too?)            │
+//        └───────────────────────────────────────────────┴────────────────────────────────────────┴──> closed
+//
+// A request on it:
+//   posting (pieces left) ──> draining (operations in flight) ──> crediting (waits for a notification credit)
+//           ──> acknowledging (NOTIFY sent) ──> settled, and quiesced once nothing of it is in flight
+// Operations of a request that was settled early (deadline, cancel, failure) end by themselves within the grace time,
+// or the endpoint is closed, which ends all of them and the connection.
+//
+// Progress thread only.
+#pragma once
+
+#include "transports/fabric/link.hpp"
+#include "transports/fabric/operation_pool.hpp"
+#include "transports/fabric/request_list.hpp"
+
+#include <deque>
+#include <unordered_set>
+#include <vector>
+
+namespace nixl::fabric {
+
+class outbound final : public link, public peer_transport_state {
+  public:
+    // Starts to connect; transport_events::peer_connected reports how it ended, also when it fails here.
+    static std::shared_ptr<outbound> connect(environment& env, std::shared_ptr<peer> p, deadline until, uint64_t now);
+
+    // Takes a request over. Settles it at once if the connection is no longer there.
+    void submit(request& r, uint64_t now);
+    void look_for_cancels() noexcept { check_at_ = 0; }
+    // Settles everything with `why`, closes the endpoint and the connection. No peer_changed follows.
+    void disconnect(const failure& why);
+    const peer& target() const noexcept { return *peer_; }
+
+    bool advance(uint64_t now) override;
+    void tick(uint64_t now) override;
+    uint64_t next_tick() const override;
+    bool wants_timer() const override { return link::wants_timer() || blocked_; }
+    bool finished() const override { return state_ == state::closed; }
+    void retire() override;
+
+  private:
+    enum class state { connecting, open, closed };
+    enum stage : uint32_t { posting, draining, crediting, acknowledging };
+
+    outbound(environment& env, std::shared_ptr<peer> p, deadline until);
+
+    // ---- connection (outbound.cpp) ----
+    failure start(uint64_t now);
+    void opened(std::unique_ptr<endpoint> e, const std::string& why) override;
+    void on_hello(control::session&, const control::hello&) override {}
+    void on_welcome(control::session& s, const control::welcome& m, std::span<control::unique_fd> fds) override;
+    void on_notify(control::session&, const control::notify&) override {}
+    void on_notify_ack(control::session& s, const control::notify_ack& m) override;
+    void on_credit(control::session& s) override;
+    bool on_message(control::session& s, control::received_frame& frame) override;
+    void on_silence(control::session& s, bool silent) override;
+    void on_closed(control::session& s, const failure& why) override;
+    void close(const failure& why, bool report);
+    void give_up_lost();
+    void answer_revokes();
+
+    // ---- requests (outbound_requests.cpp) ----
+    bool poll_completions(uint64_t now);
+    void completed(operation& op, const completion& c, uint64_t now);
+    bool post_pieces(uint64_t now);
+    enum class posted { yes, wait, failed };
+    posted post_piece(request& r, uint64_t now);
+    void data_done(request& r, uint64_t now);
+    void send_notifications(uint64_t now);
+    void check_requests(uint64_t now);
+    void move(request& r, stage to);
+    void settle(request& r, const failure& f);
+    void quiesce_if_idle(request& r);
+    void settle_all(const failure& why);
+    failure name_piece(failure f, const operation& op) const noexcept;
+
+    const std::shared_ptr<peer> peer_;
+    const deadline connect_until_;
+    state state_ = state::connecting;
+    control::unique_fd socket_; // until the session has it
+    bool socket_connected_ = false;
+    bool target_virtual_addresses_ = false;
+
+    operation_pool operations_;
+    uint64_t in_flight_bytes_ = 0;
+    request_list posting_; // taken from the front, one piece each in turn
+    request_list others_;
+    std::deque<request*> crediting_;
+    std::deque<request*> acknowledging_; // in the order of their sequence numbers; null: settled meanwhile
+    uint64_t acknowledged_ = 0;          // sequence number before that of acknowledging_.front()
+
+    bool blocked_ = false;                 // the provider answered EAGAIN: try again after polling
+    uint64_t check_at_ = UINT64_MAX;       // when the next deadline may pass
+    uint64_t lost_at_ = 0;                 // when the provider lost the connection
+    failure lost_;                         // why
+    std::unordered_set<uint64_t> revoked_; // keys that the peer has taken back
+    std::vector<uint64_t> revoking_;       // those of them whose operations in flight are waited for
+};
+
+} // namespace nixl::fabric

@@ -1,0 +1,50 @@
+// What the fabric transport puts into metadata and into the control connection's transport-specific bytes. Plain
+// functions over bytes: little-endian, versioned, every field checked, nothing allocated beyond the input's size.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace nixl::fabric {
+
+// In the agent's metadata: where the control listener is and how memory behind it is addressed.
+struct advertised_address {
+    std::string provider; // both sides must use the same one
+    std::string host;     // a numeric IP address, never a wildcard
+    uint16_t port = 0;
+    bool virtual_addresses = false; // of its memory: the target's own addresses, else offsets from a region's start
+};
+
+// In the agent's metadata, per region.
+struct advertised_key {
+    uint64_t key = 0;
+    uint64_t base = 0; // virtual address of the registration's first byte: offset 0
+};
+
+// In HELLO and WELCOME: the sender's endpoint for this connection, as its provider names it.
+struct endpoint_name {
+    std::string provider;
+    std::string address;
+};
+
+// EXTENSION messages.
+enum class extension_kind : uint32_t {
+    revoke = 1,  // target: use this key no more; answer when nothing of yours is in flight to it
+    revoked = 2, // initiator: nothing is, and nothing will be
+};
+
+void encode(std::string& out, const advertised_address& m);
+void encode(std::string& out, const advertised_key& m);
+void encode(std::string& out, const endpoint_name& m);
+std::string encode_key(uint64_t key); // body of both extensions
+
+// nullptr, or a static text that says what is wrong.
+using wire_error = const char*;
+wire_error decode(std::string_view bytes, advertised_address& m);
+wire_error decode(std::string_view bytes, advertised_key& m);
+wire_error decode(std::string_view bytes, endpoint_name& m);
+wire_error decode_key(std::string_view bytes, uint64_t& key);
+
+} // namespace nixl::fabric
