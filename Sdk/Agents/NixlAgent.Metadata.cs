@@ -1,0 +1,97 @@
+using Nixl.Sdk.Interop;
+
+namespace Nixl.Sdk;
+
+// Metadata and peers.
+public sealed partial class NixlAgent
+{
+    /// <summary>
+    /// What a peer needs to reach this agent: identity, addresses, registrations and keys. Export again after registering or deregistering
+    /// memory. It grants access to all registered memory: give it to those who may have that.
+    /// </summary>
+    public byte[] ExportMetadata()
+    {
+        Runtime.Gate.Enter();
+        try
+        {
+            var status = Runtime.Core.Export(out var blob);
+            if (status < 0)
+                throw Runtime.Core.Failure(status, "exporting metadata");
+            return blob;
+        }
+        finally
+        {
+            Runtime.Gate.Exit();
+        }
+    }
+
+    /// <summary>Loads a peer's metadata and connects to it. For the same incarnation of a known peer it takes over changed registrations
+    /// and returns the same object.</summary>
+    /// <param name="metadata">What the peer's <see cref="ExportMetadata"/> returned; untrusted bytes are safe.</param>
+    /// <param name="options">Transports and deadline.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="MetadataException">Unreadable metadata.</exception>
+    /// <exception cref="NixlInvalidArgumentException">It is this agent's own.</exception>
+    /// <exception cref="NixlBackendException">No common transport reaches the peer; the message lists why.</exception>
+    /// <exception cref="StalePeerException">The metadata is of an earlier incarnation of the peer.</exception>
+    /// <exception cref="TransferTimeoutException">The deadline passed.</exception>
+    public async ValueTask<RemoteAgent> ConnectAsync(
+        ReadOnlyMemory<byte> metadata, ConnectOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        var transports = options?.Transports ?? Runtime.Options.Transports;
+        var operation = new ConnectOperation(Runtime, "");
+        await operation.StartAsync(
+            metadata.Span, transports, Durations.ToNanoseconds(options?.Timeout ?? TimeSpan.Zero), cancellationToken).ConfigureAwait(false);
+        var peer = operation.Peer;
+        Runtime.Gate.Enter();
+        try
+        {
+            peer.Refresh();
+            Runtime.RefreshNamesakes(peer);
+        }
+        finally
+        {
+            Runtime.Gate.Exit();
+        }
+
+        Runtime.Log.Connected(peer);
+        if (SlowReason(peer, transports) is { } why)
+            Runtime.Log.SlowTransport(peer, why);
+        return peer;
+    }
+
+    /// <summary>
+    /// Forgets a peer: its operations in flight end with <see cref="StalePeerException"/>, lists prepared for it cannot be posted any more.
+    /// </summary>
+    /// <param name="peer">A peer of this agent.</param>
+    /// <exception cref="NixlNotFoundException">It was invalidated before.</exception>
+    public void Invalidate(RemoteAgent peer)
+    {
+        CheckPeer(peer);
+        Runtime.Gate.Enter();
+        try
+        {
+            var status = Runtime.Core.InvalidatePeer(peer.Id);
+            if (status < 0)
+                throw NixlErrors.Create(Runtime.Core.LastError() with { Status = status, Peer = peer.Name }, $"invalidating '{peer.Name}'");
+            peer.SetState(PeerState.Invalidated);
+        }
+        finally
+        {
+            Runtime.Gate.Exit();
+        }
+    }
+
+    /// <summary>A slow way that somebody may not have meant; null if there is nothing to warn about.</summary>
+    private string? SlowReason(RemoteAgent peer, NixlTransports allowed)
+    {
+        if (peer.Transport != NixlTransports.Fabric)
+            return null;
+        if (peer.ProcessId != 0 && (allowed & NixlTransports.Local) != 0)
+            return $"it is on this machine, but not reachable locally: {peer.Reason}";
+        return peer.Provider.StartsWith("tcp", StringComparison.Ordinal) && string.IsNullOrEmpty(Runtime.Options.FabricProvider)
+            ? "no RDMA provider was named (FabricProvider), so TCP carries the data"
+            : null;
+    }
+}

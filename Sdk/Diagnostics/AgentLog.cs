@@ -1,0 +1,68 @@
+using Microsoft.Extensions.Logging;
+
+namespace Nixl.Sdk.Diagnostics;
+
+/// <summary>Everything that an agent logs, in one file. Event ids are stable.</summary>
+internal sealed partial class AgentLog(ILogger logger, string agent)
+{
+    private readonly ILogger _logger = logger;
+
+    public void Started(ulong incarnation, NixlTransports transports) => Started(agent, incarnation, transports);
+
+    public void Stopped() => Stopped(agent);
+
+    public void StoppedByForce(NixlStatus status, int operations) => StoppedByForce(agent, status, operations);
+
+    public void Connected(RemoteAgent peer) => Connected(
+        agent, peer.Name, peer.Incarnation, peer.Transport, peer.Provider, peer.TransportVersion, peer.Reason);
+
+    public void SlowTransport(RemoteAgent peer, string why) => SlowTransport(agent, peer.Name, peer.Transport, peer.Provider, why);
+
+    public void PeerChanged(RemoteAgent peer, PeerState state, string reason) => PeerChanged(agent, peer.Name, state, reason);
+
+    public void PeerLost(RemoteAgent peer, PeerState state, string reason) => PeerLost(agent, peer.Name, state, reason);
+
+    public void ReleaseFailed(string what, ulong id, NixlStatus status, string text) => ReleaseFailed(agent, what, id, status, text);
+
+    public void PumpWaitFailed(NixlStatus status) => PumpWaitFailed(agent, status);
+
+    public void HandlerFailed(Exception exception) => HandlerFailed(exception, agent);
+
+    public void DispatchFailed(Exception exception) => DispatchFailed(exception, agent);
+
+    [LoggerMessage(1, LogLevel.Information, "Agent {Agent} started, incarnation {Incarnation:x16}, transports {Transports}")]
+    private partial void Started(string agent, ulong incarnation, NixlTransports transports);
+
+    [LoggerMessage(2, LogLevel.Information, "Agent {Agent} stopped")]
+    private partial void Stopped(string agent);
+
+    [LoggerMessage(3, LogLevel.Warning,
+        "Agent {Agent} stopped by force ({Status}): {Operations} operations had not quiesced within the grace time")]
+    private partial void StoppedByForce(string agent, NixlStatus status, int operations);
+
+    [LoggerMessage(4, LogLevel.Information,
+        "Agent {Agent} connected to {Peer} ({Incarnation:x16}) over {Transport} [{Provider}, {Version}]: {Reason}")]
+    private partial void Connected(
+        string agent, string peer, ulong incarnation, NixlTransports transport, string provider, string version, string reason);
+
+    [LoggerMessage(5, LogLevel.Warning, "Agent {Agent} reaches {Peer} only over a slow transport, {Transport} [{Provider}]: {Why}")]
+    private partial void SlowTransport(string agent, string peer, NixlTransports transport, string provider, string why);
+
+    [LoggerMessage(6, LogLevel.Information, "Agent {Agent}: peer {Peer} is {State}: {Reason}")]
+    private partial void PeerChanged(string agent, string peer, PeerState state, string reason);
+
+    [LoggerMessage(7, LogLevel.Warning, "Agent {Agent}: peer {Peer} is {State}: {Reason}")]
+    private partial void PeerLost(string agent, string peer, PeerState state, string reason);
+
+    [LoggerMessage(8, LogLevel.Warning, "Agent {Agent}: {What} {Id:x} was not released ({Status}): {Text}")]
+    private partial void ReleaseFailed(string agent, string what, ulong id, NixlStatus status, string text);
+
+    [LoggerMessage(9, LogLevel.Error, "Agent {Agent}: waiting for completions failed ({Status})")]
+    private partial void PumpWaitFailed(string agent, NixlStatus status);
+
+    [LoggerMessage(10, LogLevel.Error, "Agent {Agent}: a handler of PeerStateChanged threw")]
+    private partial void HandlerFailed(Exception exception, string agent);
+
+    [LoggerMessage(11, LogLevel.Critical, "Agent {Agent}: an event could not be dispatched")]
+    private partial void DispatchFailed(Exception exception, string agent);
+}
