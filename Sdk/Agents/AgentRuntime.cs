@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Nixl.Sdk.Diagnostics;
 using Nixl.Sdk.Interop;
+using Nixl.Sdk.Metadata;
 
 namespace Nixl.Sdk;
 
@@ -21,6 +22,15 @@ internal sealed class AgentRuntime
     public AgentRuntime(NixlAgentOptions options, AgentCore core, ulong incarnation)
     {
         Options = options;
+        MetadataOptions = new MetadataOptions
+        {
+            Key = options.Metadata.Key,
+            Lifetime = options.Metadata.Lifetime,
+            ClockSkew = options.Metadata.ClockSkew,
+            Audience = options.Metadata.Audience,
+            MaxBytes = options.Metadata.MaxBytes,
+            TimeProvider = options.Metadata.TimeProvider == TimeProvider.System ? options.TimeProvider : options.Metadata.TimeProvider,
+        };
         Core = core;
         Incarnation = incarnation;
         Gate = new AgentGate(options.Name);
@@ -34,6 +44,9 @@ internal sealed class AgentRuntime
     public NixlAgentOptions Options { get; }
 
     public string Name => Options.Name;
+
+    /// <summary>As given, on the agent's clock.</summary>
+    public MetadataOptions MetadataOptions { get; }
 
     public ulong Incarnation { get; }
 

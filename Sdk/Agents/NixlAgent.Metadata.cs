@@ -1,13 +1,17 @@
 using Nixl.Sdk.Interop;
+using Nixl.Sdk.Metadata;
 
 namespace Nixl.Sdk;
 
 // Metadata and peers.
 public sealed partial class NixlAgent
 {
+    private readonly Lock _poolsSync = new();
+    private readonly List<PoolAdvertisement> _pools = [];
+
     /// <summary>
-    /// What a peer needs to reach this agent: identity, addresses, registrations and keys. Export again after registering or deregistering
-    /// memory. It grants access to all registered memory: give it to those who may have that.
+    /// What a peer needs to reach this agent: identity, addresses, registrations, keys and pools. Export again after registering or
+    /// deregistering memory. It grants access to all registered memory: give it to those who may have that.
     /// </summary>
     public byte[] ExportMetadata()
     {
@@ -17,7 +21,23 @@ public sealed partial class NixlAgent
             var status = Runtime.Core.Export(out var blob);
             if (status < 0)
                 throw Runtime.Core.Failure(status, "exporting metadata");
-            return blob;
+            var options = Runtime.MetadataOptions;
+            var now = options.TimeProvider.GetUtcNow();
+            PoolAdvertisement[] pools;
+            lock (_poolsSync)
+                pools = [.. _pools];
+            return MetadataCodec.Encode(
+                new AgentMetadata
+                {
+                    Agent = Name,
+                    Incarnation = Incarnation,
+                    IssuedAt = now,
+                    ExpiresAt = options.Lifetime is { } lifetime ? now + lifetime : null,
+                    Audience = options.Audience,
+                    Pools = pools,
+                    NativeBlob = blob,
+                },
+                options);
         }
         finally
         {
@@ -30,7 +50,7 @@ public sealed partial class NixlAgent
     /// <param name="metadata">What the peer's <see cref="ExportMetadata"/> returned; untrusted bytes are safe.</param>
     /// <param name="options">Transports and deadline.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
-    /// <exception cref="MetadataException">Unreadable metadata.</exception>
+    /// <exception cref="MetadataException">Unreadable, forged or expired metadata, or for somebody else.</exception>
     /// <exception cref="NixlInvalidArgumentException">It is this agent's own.</exception>
     /// <exception cref="NixlBackendException">No common transport reaches the peer; the message lists why.</exception>
     /// <exception cref="StalePeerException">The metadata is of an earlier incarnation of the peer.</exception>
@@ -40,10 +60,12 @@ public sealed partial class NixlAgent
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         var transports = options?.Transports ?? Runtime.Options.Transports;
-        var operation = new ConnectOperation(Runtime, "");
+        var decoded = MetadataCodec.Decode(metadata.Span, Runtime.MetadataOptions, recipient: Name);
+        var operation = new ConnectOperation(Runtime, decoded.Agent);
         await operation.StartAsync(
-            metadata.Span, transports, Durations.ToNanoseconds(options?.Timeout ?? TimeSpan.Zero), cancellationToken).ConfigureAwait(false);
+            decoded.NativeBlob.Span, transports, Durations.ToNanoseconds(options?.Timeout ?? TimeSpan.Zero), cancellationToken).ConfigureAwait(false);
         var peer = operation.Peer;
+        peer.Metadata = decoded;
         Runtime.Gate.Enter();
         try
         {
@@ -81,6 +103,25 @@ public sealed partial class NixlAgent
         {
             Runtime.Gate.Exit();
         }
+    }
+
+    /// <summary>Adds a pool to the metadata that is exported from now on.</summary>
+    /// <exception cref="InvalidOperationException">A pool of that name is there already.</exception>
+    internal void Advertise(PoolAdvertisement pool)
+    {
+        lock (_poolsSync)
+        {
+            if (_pools.Exists(known => known.Name == pool.Name))
+                throw new InvalidOperationException($"Agent '{Name}' already has a pool named '{pool.Name}'; give each its own name.");
+            _pools.Add(pool);
+        }
+    }
+
+    /// <summary>Takes a pool out of the metadata that is exported from now on.</summary>
+    internal void Withdraw(PoolAdvertisement pool)
+    {
+        lock (_poolsSync)
+            _pools.Remove(pool);
     }
 
     /// <summary>A slow way that somebody may not have meant; null if there is nothing to warn about.</summary>

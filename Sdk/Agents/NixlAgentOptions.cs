@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Nixl.Sdk.Metadata;
 using Nixl.Sdk.Testing;
 
 namespace Nixl.Sdk;
@@ -68,6 +69,9 @@ public sealed class NixlAgentOptions
     /// <summary>Provider to ask libfabric for, for example <c>efa</c> or <c>verbs;ofi_rxm</c>. [tcp;ofi_rxm]</summary>
     public string? FabricProvider { get; set; }
 
+    /// <summary>Key, lifetime and limits of the metadata that is exported and loaded. [no key, no expiry]</summary>
+    public MetadataOptions Metadata { get; set; } = new();
+
     /// <summary>Clock of everything managed. [<see cref="TimeProvider.System"/>] The native core has the monotonic clock.</summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
@@ -104,6 +108,17 @@ public sealed class NixlAgentOptions
 
         if (TimeProvider is null)
             problems.Add($"{nameof(TimeProvider)} must not be null; use TimeProvider.System.");
+        try
+        {
+            if (Metadata is null)
+                problems.Add($"{nameof(Metadata)} must not be null.");
+            Metadata?.Validate();
+        }
+        catch (ArgumentException exception)
+        {
+            problems.Add(exception.Message);
+        }
+
         return problems;
 
         void InRange(string name, long value, long low, long high)

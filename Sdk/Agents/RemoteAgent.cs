@@ -1,4 +1,5 @@
 using Nixl.Sdk.Interop;
+using Nixl.Sdk.Metadata;
 
 namespace Nixl.Sdk;
 
@@ -11,6 +12,7 @@ public sealed class RemoteAgent
 {
     private volatile int _state = (int)PeerState.Connecting;
     private volatile PeerDetails _details = PeerDetails.Unknown;
+    private volatile AgentMetadata? _metadata;
 
     internal RemoteAgent(AgentRuntime runtime, ulong id, string name, ulong incarnation)
     {
@@ -43,6 +45,13 @@ public sealed class RemoteAgent
 
     /// <summary>The peer's state as last reported.</summary>
     public PeerState State => (PeerState)_state;
+
+    /// <summary>The metadata that it was last connected with: its pools above all.</summary>
+    public AgentMetadata Metadata
+    {
+        get => _metadata ?? throw new InvalidOperationException($"Still connecting to '{Name}'.");
+        internal set => _metadata = value;
+    }
 
     /// <summary>Handle of the core. 0 until connected.</summary>
     internal ulong Id { get; }

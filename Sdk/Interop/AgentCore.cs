@@ -31,7 +31,9 @@ internal abstract class AgentCore
     /// Blocks until events wait, a notification has arrived since the last call, <see cref="Wake"/> is called or the time-out passes.
     /// Called by the pump thread only.
     /// </summary>
-    public abstract NixlStatus Wait(ulong timeoutNs);
+    /// <param name="timeoutNs">Longest wait.</param>
+    /// <param name="arrivals">Whether notifications may have arrived since the last call.</param>
+    public abstract NixlStatus Wait(ulong timeoutNs, out bool arrivals);
 
     /// <summary>Makes a running or the next <see cref="Wait"/> return.</summary>
     public abstract void Wake();

@@ -90,7 +90,11 @@ internal sealed unsafe class NativeAgentCore : AgentCore
 
     public override NixlStatus Export(out byte[] blob) => ReadAll(&NativeMethods.AgentExport, out blob);
 
-    public override NixlStatus Wait(ulong timeoutNs) => (NixlStatus)NativeMethods.AgentWait(_agent, timeoutNs);
+    public override NixlStatus Wait(ulong timeoutNs, out bool arrivals)
+    {
+        arrivals = true;
+        return (NixlStatus)NativeMethods.AgentWait(_agent, timeoutNs);
+    }
 
     public override void Wake() => _ = NativeMethods.AgentWake(_agent);
 

@@ -42,7 +42,7 @@ internal sealed class CompletionPump
         var events = new NativeEvent[Batch];
         while (!_stop)
         {
-            var status = _runtime.Core.Wait(LongestWaitNs);
+            var status = _runtime.Core.Wait(LongestWaitNs, out var arrivals);
             int count;
             do
             {
@@ -51,9 +51,9 @@ internal sealed class CompletionPump
                     _runtime.Dispatch(events[i]);
             }
             while (count == Batch);
-            if (status == NixlStatus.Success)
+            if (arrivals)
                 _runtime.Arrivals.Set();
-            else if (status is not NixlStatus.Timeout)
+            if (status < 0 && status != NixlStatus.Timeout)
                 _runtime.Log.PumpWaitFailed(status);
         }
     }
