@@ -1,0 +1,80 @@
+using Nixl.Sdk.Generators.Model;
+using Nixl.Sdk.Planning;
+
+namespace Nixl.Sdk.Generators.Emitting;
+
+/// <summary>Writes what belongs to one group: constants, component properties, typed forwarders. Loops live in the SDK.</summary>
+internal static class GroupEmitter
+{
+    private const string Sdk = "global::Nixl.Sdk.";
+
+    /// <param name="source">Where to write.</param>
+    /// <param name="layout">The layout.</param>
+    /// <param name="index">The group's index.</param>
+    /// <param name="plan">The plan of the whole model with one block, or null for a stub.</param>
+    public static void Emit(SourceWriter source, LayoutSpec layout, int index, KvGroupPlan? plan)
+    {
+        Constants(source, layout.Schema.Groups[index], plan);
+        var number = 0;
+        foreach (var property in layout.Groups[index].Properties)
+        {
+            var head = (property.Modifiers.Length == 0 ? "" : property.Modifiers + " ") + "static partial " + Sdk + "KvComponent " + property.Name;
+            source.Line(head + (layout.IsStub ? " => default;" : " => new(" + layout.Type.FullName + ".Schema, " + Literal.Of(index) + ", " + Literal.Of(number) + ");"));
+            number++;
+        }
+        source.Line();
+        Forwarders(source, index);
+    }
+
+    private static void Constants(SourceWriter source, KvGroupSchema group, KvGroupPlan? plan)
+    {
+        source.Member("Layers of the whole model.", "public const int Layers = " + Literal.Of(group.Layers) + ";");
+        if (group.BlockTokens != 0)
+            source.Member("Tokens of one block.", "public const int BlockTokens = " + Literal.Of(group.BlockTokens) + ";");
+        if (group.KvHeads != 0)
+            source.Member("KV heads of the whole model.", "public const int KvHeads = " + Literal.Of(group.KvHeads) + ";");
+        source.Member("Separate tensors of the whole model; their base addresses are given in this number.",
+            "public const int TensorCount = " + Literal.Of(plan?.Tensors.Count ?? 0) + ";");
+        source.Member("Contiguous pieces of one block.", "public const int PiecesPerBlock = " + Literal.Of(plan?.PiecesPerBlock ?? 0) + ";");
+        source.Member("Transferred bytes of one block, all heads and layers.", "public const long BytesPerBlock = " + Literal.Of(plan?.BytesPerBlock ?? 0) + ";");
+        source.Member("Transferred bytes of one block in one layer, all heads.",
+            "public const long BytesPerBlockAndLayer = " + Literal.Of((plan?.BytesPerBlock ?? 0) / Math.Max(group.Layers, 1)) + ";");
+        source.Member("Bytes of one block in memory, with padding and with what is not transferred.",
+            "public const long PageBytesPerBlock = " + Literal.Of(plan?.PageBytesPerBlock ?? 0) + ";");
+        if (group.BlockTokens != 0)
+        {
+            source.Member("Transferred bytes of one token, all heads and layers, rounded up.",
+                "public const long BytesPerToken = " + Literal.Of(plan?.BytesPerToken ?? 0) + ";");
+        }
+        if (group.BlockTokens != 0 && group.KvHeads != 0)
+        {
+            source.Member("Bytes of one token and KV head, all layers, of the components that are split by head.",
+                "public const long BytesPerTokenAndHead = " + Literal.Of(plan is null ? 0 : BytesPerTokenAndHead(plan)) + ";");
+        }
+        source.Line();
+    }
+
+    private static long BytesPerTokenAndHead(KvGroupPlan plan)
+    {
+        var bytes = 0L;
+        foreach (var component in plan.Components)
+        {
+            if (component.Schema.Transfer && ShareMath.Rule(component.Schema, component.Dims.Any(dim => dim.Dim.Kind == DimKind.Head)) == KvShard.Head)
+                bytes += component.BytesPerBlock;
+        }
+        return bytes / plan.Schema.BlockTokens / plan.Schema.KvHeads;
+    }
+
+    private static void Forwarders(SourceWriter source, int index)
+    {
+        var group = "plan.Groups[" + Literal.Of(index) + "]";
+        source.Line("/// <summary>Writes one descriptor per piece and block, piece by piece; returns their number.</summary>");
+        source.Line("/// <param name=\"plan\">The rank's plan of this layout.</param>");
+        source.Line("/// <param name=\"bases\">The base address of each tensor of the plan.</param>");
+        source.Line("/// <param name=\"blockIds\">The blocks.</param>");
+        source.Line("/// <param name=\"destination\">Room for the plan's pieces per block times the blocks.</param>");
+        source.Line("public static int BuildDescriptors(" + Sdk + "Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, " +
+            "global::System.ReadOnlySpan<int> blockIds, global::System.Span<" + Sdk + "MemoryDescriptor> destination) =>");
+        source.Line("    " + Sdk + "KvDescriptors.Build(" + group + ", bases, blockIds, destination);");
+    }
+}

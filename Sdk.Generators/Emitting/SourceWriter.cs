@@ -1,0 +1,46 @@
+using System.Text;
+
+namespace Nixl.Sdk.Generators.Emitting;
+
+/// <summary>Text with indentation. Lines end with \n on every machine, so that output is deterministic.</summary>
+internal sealed class SourceWriter
+{
+    private readonly StringBuilder _text = new();
+    private int _depth;
+
+    public void Line(string line = "")
+    {
+        if (line.Length > 0)
+            _text.Append(' ', _depth * 4).Append(line);
+        _text.Append('\n');
+    }
+
+    public void Open(string line)
+    {
+        Line(line);
+        Line("{");
+        _depth++;
+    }
+
+    public void Close()
+    {
+        _depth--;
+        Line("}");
+    }
+
+    /// <summary>A documented member of one line.</summary>
+    public void Member(string summary, string line)
+    {
+        Line("/// <summary>" + summary + "</summary>");
+        Line(line);
+    }
+
+    /// <summary>Lines that keep their own indentation behind the current one.</summary>
+    public void Block(string text)
+    {
+        foreach (var line in text.TrimEnd('\n').Split('\n'))
+            Line(line);
+    }
+
+    public override string ToString() => _text.ToString();
+}

@@ -1,0 +1,16 @@
+using Nixl.Sdk.Planning;
+
+namespace Nixl.Sdk.Generators.Model;
+
+/// <summary>Where a layout type is declared. Compared by value; holds no symbol.</summary>
+/// <param name="Namespace">Its namespace, or empty for the global one.</param>
+/// <param name="Parts">Its outer types, outermost first, then the type itself.</param>
+/// <param name="FullName">Its name with <c>global::</c>.</param>
+internal sealed record TypeSpec(string Namespace, KvList<TypePart> Parts, string FullName)
+{
+    public string Name => Parts[Parts.Count - 1].Name;
+
+    /// <summary>The name of the generated file: namespace, outer types and name with dots.</summary>
+    public string HintName =>
+        (Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name)).Replace("@", "") + ".KvLayout.g.cs";
+}

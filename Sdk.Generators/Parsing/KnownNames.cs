@@ -1,0 +1,10 @@
+namespace Nixl.Sdk.Generators.Parsing;
+
+/// <summary>The SDK's attributes by metadata name: the generator does not reference the SDK.</summary>
+internal static class KnownNames
+{
+    public const string KvLayout = "Nixl.Sdk.KvLayoutAttribute";
+    public const string KvGroup = "Nixl.Sdk.KvGroupAttribute";
+    public const string KvComponent = "Nixl.Sdk.KvComponentAttribute";
+    public const string ComponentType = "Nixl.Sdk.KvComponent";
+}

@@ -1,0 +1,32 @@
+using Microsoft.CodeAnalysis;
+using Nixl.Sdk.Generators.Diagnostics;
+
+namespace Nixl.Sdk.Generators.Parsing;
+
+/// <summary>Finds groups and components that belong to no layout: nothing would be generated for them, and nobody would say why.</summary>
+internal static class OrphanParser
+{
+    public static DiagnosticInfo? ParseGroup(GeneratorAttributeSyntaxContext context, CancellationToken cancellation)
+    {
+        var outer = context.TargetSymbol.ContainingType;
+        return outer is not null && AttributeReader.Find(outer, KnownNames.KvLayout) is not null
+            ? null
+            : Orphan(context.TargetSymbol, "KvGroup", "is not nested in a type with [KvLayout]");
+    }
+
+    public static DiagnosticInfo? ParseComponent(GeneratorAttributeSyntaxContext context, CancellationToken cancellation)
+    {
+        var type = context.TargetSymbol.ContainingType;
+        var layout = AttributeReader.Find(type, KnownNames.KvLayout);
+        if (AttributeReader.Find(type, KnownNames.KvGroup) is not null)
+            return null;
+        if (layout is null)
+            return Orphan(context.TargetSymbol, "KvComponent", "its type has neither [KvLayout] nor [KvGroup]");
+        return type.GetTypeMembers().Any(member => AttributeReader.Find(member, KnownNames.KvGroup) is not null)
+            ? Orphan(context.TargetSymbol, "KvComponent", "the layout's groups are nested types; move it into one of them")
+            : null;
+    }
+
+    private static DiagnosticInfo Orphan(ISymbol symbol, string attribute, string reason) =>
+        DiagnosticInfo.Create(LayoutDiagnostics.Orphan, symbol.Locations.FirstOrDefault(), symbol.Name, attribute, reason);
+}
