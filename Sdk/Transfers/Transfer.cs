@@ -77,9 +77,55 @@ public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IO
     /// <exception cref="TransferTimeoutException">By the await: the deadline passed.</exception>
     /// <exception cref="OperationCanceledException">By the await: cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The transfer or its agent is disposed.</exception>
-    public unsafe ValueTask<TransferResult> PostAsync(
+    public ValueTask<TransferResult> PostAsync(
         ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, in PostOptions options = default,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default) =>
+        new(this, Post(localIds, remoteIds, options, cancellationToken));
+
+    /// <summary>Moves blocks and notifies the peer once every byte is visible there.</summary>
+    /// <inheritdoc cref="PostAsync(ReadOnlySpan{int}, ReadOnlySpan{int}, in PostOptions, CancellationToken)"/>
+    /// <param name="localIds">Ids in the local list, in the order of their counterparts.</param>
+    /// <param name="remoteIds">As many ids in the remote list. The destination's ids must be distinct.</param>
+    /// <param name="notification">Payload for the peer; may be empty; at most 65,536 bytes.</param>
+    /// <param name="timeout">Deadline from now; zero = the agent's default.</param>
+    /// <param name="cancellationToken">Only asks for cancellation: the outcome may still be success.</param>
+    public ValueTask<TransferResult> PostAsync(
+        ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, ReadOnlySpan<byte> notification, TimeSpan timeout = default,
+        CancellationToken cancellationToken = default) =>
+        PostAsync(localIds, remoteIds, new PostOptions { Notification = notification, Timeout = timeout }, cancellationToken);
+
+    /// <summary>Asks for cancellation of what runs now. The outcome may still be success; the buffers are free at
+    /// <see cref="Quiesced"/>.</summary>
+    public void Cancel() => _slot.Cancel();
+
+    /// <summary>
+    /// Ends the use of this object: a running post is asked to cancel and still reports its outcome to who awaits it; lists and memory stay
+    /// held until it is quiesced. Never blocks, never throws.
+    /// </summary>
+    public void Dispose() => _slot.Dispose();
+
+    TransferResult IValueTaskSource<TransferResult>.GetResult(short token) => _slot.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<TransferResult>.GetStatus(short token) => _slot.GetStatus(token);
+
+    void IValueTaskSource<TransferResult>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _slot.OnCompleted(continuation, state, token, flags);
+
+    Exception? IOperationOwner.OnOutcome(in NativeEvent outcome)
+    {
+        NixlMetrics.TransferEnded(_runtime.Name, Peer.Name, Peer.Transport, Operation, outcome);
+        if (outcome.Status >= 0)
+            return null;
+        return NixlErrors.Create(OutcomeDetails.Of(outcome, Peer), Describe());
+    }
+
+    void IOperationOwner.OnReleased() => _handle.Dispose();
+
+    /// <summary>The post itself. Returns the version of the one <see cref="ValueTask{T}"/> that may be made of this source: for
+    /// <see cref="PooledTransfer"/>, which puts itself between source and awaiter.</summary>
+    internal unsafe short Post(
+        ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, in PostOptions options, CancellationToken cancellationToken)
     {
         if (localIds.Length != remoteIds.Length)
             throw UnequalCounts(localIds.Length, remoteIds.Length);
@@ -127,48 +173,8 @@ public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IO
             throw;
         }
 
-        return new ValueTask<TransferResult>(this, _slot.Posted(operation));
+        return _slot.Posted(operation);
     }
-
-    /// <summary>Moves blocks and notifies the peer once every byte is visible there.</summary>
-    /// <inheritdoc cref="PostAsync(ReadOnlySpan{int}, ReadOnlySpan{int}, in PostOptions, CancellationToken)"/>
-    /// <param name="localIds">Ids in the local list, in the order of their counterparts.</param>
-    /// <param name="remoteIds">As many ids in the remote list. The destination's ids must be distinct.</param>
-    /// <param name="notification">Payload for the peer; may be empty; at most 65,536 bytes.</param>
-    /// <param name="timeout">Deadline from now; zero = the agent's default.</param>
-    /// <param name="cancellationToken">Only asks for cancellation: the outcome may still be success.</param>
-    public ValueTask<TransferResult> PostAsync(
-        ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, ReadOnlySpan<byte> notification, TimeSpan timeout = default,
-        CancellationToken cancellationToken = default) =>
-        PostAsync(localIds, remoteIds, new PostOptions { Notification = notification, Timeout = timeout }, cancellationToken);
-
-    /// <summary>Asks for cancellation of what runs now. The outcome may still be success; the buffers are free at
-    /// <see cref="Quiesced"/>.</summary>
-    public void Cancel() => _slot.Cancel();
-
-    /// <summary>
-    /// Ends the use of this object: a running post is asked to cancel and still reports its outcome to who awaits it; lists and memory stay
-    /// held until it is quiesced. Never blocks, never throws.
-    /// </summary>
-    public void Dispose() => _slot.Dispose();
-
-    TransferResult IValueTaskSource<TransferResult>.GetResult(short token) => _slot.GetResult(token);
-
-    ValueTaskSourceStatus IValueTaskSource<TransferResult>.GetStatus(short token) => _slot.GetStatus(token);
-
-    void IValueTaskSource<TransferResult>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _slot.OnCompleted(continuation, state, token, flags);
-
-    Exception? IOperationOwner.OnOutcome(in NativeEvent outcome)
-    {
-        NixlMetrics.TransferEnded(_runtime.Name, Peer.Name, Peer.Transport, Operation, outcome);
-        if (outcome.Status >= 0)
-            return null;
-        return NixlErrors.Create(OutcomeDetails.Of(outcome, Peer), Describe());
-    }
-
-    void IOperationOwner.OnReleased() => _handle.Dispose();
 
     private string Describe() => Operation == TransferOperation.Write ? $"WRITE to '{Peer.Name}'" : $"READ from '{Peer.Name}'";
 

@@ -1,0 +1,140 @@
+using Nixl.Sdk.Metadata;
+using Nixl.Sdk.Planning;
+
+namespace Nixl.Sdk;
+
+/// <summary>
+/// One group of a pool, on either side: its plan and where its tensors lie, from which the strided regions follow.
+/// Immutable; owns no memory.
+/// </summary>
+internal sealed class KvGroupMemory
+{
+    private KvGroupMemory(KvGroupPlan plan, long blocks, int ratio, PoolTensorAdvertisement[] tensors, StridedRegion[] regions)
+    {
+        Plan = plan;
+        Blocks = blocks;
+        PhysicalBlocksPerBlock = ratio;
+        Tensors = tensors;
+        Regions = regions;
+    }
+
+    /// <summary>Planned for Blocks · PhysicalBlocksPerBlock physical blocks.</summary>
+    public KvGroupPlan Plan { get; }
+
+    public long Blocks { get; }
+
+    public int PhysicalBlocksPerBlock { get; }
+
+    public PoolTensorAdvertisement[] Tensors { get; }
+
+    /// <summary>Piece i of block b is piece b of region i.</summary>
+    public StridedRegion[] Regions { get; }
+
+    /// <summary>Checks the tensors against the plan. Returns null and says what is wrong and with which tensor, or the memory.</summary>
+    public static KvGroupMemory? TryCreate(
+        KvGroupPlan plan, int ratio, IReadOnlyList<PoolTensorAdvertisement> given, out string? problem)
+    {
+        var blocks = plan.Blocks / ratio;
+        if (given.Count != plan.Tensors.Count)
+        {
+            problem = $"group '{plan.Schema.Name}' has {plan.Tensors.Count} tensors ({Names(plan)}) and {given.Count} are given";
+            return null;
+        }
+        var tensors = new PoolTensorAdvertisement[given.Count];
+        var align = ElementAlignment(plan);
+        for (var i = 0; i < tensors.Length; i++)
+        {
+            tensors[i] = given[i].PageStride == 0 ? given[i] with { PageStride = (ulong)plan.Tensors[i].PageStride } : given[i];
+            problem = CheckTensor(plan, plan.Tensors[i], tensors[i], align);
+            if (problem is not null) return null;
+        }
+        problem = null;
+        return new KvGroupMemory(plan, blocks, ratio, tensors, MakeRegions(plan, blocks, ratio, tensors));
+    }
+
+    /// <summary>Says which two tensors of a pool overlap, or returns null.</summary>
+    public static string? FindOverlap(IEnumerable<KvGroupMemory> groups)
+    {
+        var all = groups.SelectMany(group => group.Tensors.Select((tensor, i) => (Tensor: tensor, Name: Name(group.Plan, i)))).ToArray();
+        Array.Sort(all, static (a, b) => Compare(a.Tensor, b.Tensor));
+        for (var i = 1; i < all.Length; i++)
+        {
+            var (before, after) = (all[i - 1], all[i]);
+            if (before.Tensor.Kind == after.Tensor.Kind && before.Tensor.Device == after.Tensor.Device &&
+                after.Tensor.Address - before.Tensor.Address < before.Tensor.Length)
+            {
+                return $"{before.Name} at {Range(before.Tensor)} and {after.Name} at {Range(after.Tensor)} overlap";
+            }
+        }
+        return null;
+    }
+
+    private static string? CheckTensor(KvGroupPlan plan, KvTensorPlan planned, in PoolTensorAdvertisement tensor, int align)
+    {
+        var name = Name(plan, planned.Index);
+        if (tensor.Address == 0) return $"{name} has no address";
+        if (tensor.Length == 0 || tensor.Length > long.MaxValue || tensor.Address > ulong.MaxValue - tensor.Length)
+            return $"{name}: {tensor.Length} bytes at 0x{tensor.Address:x} are not a range of memory";
+        if (tensor.Address % (ulong)align != 0)
+            return $"{name} at 0x{tensor.Address:x} is not aligned to its elements of {align} bytes";
+        var stride = (long)tensor.PageStride;
+        var needed = planned.Bytes;
+        if (stride != planned.PageStride)
+        {
+            if (!planned.BlocksOutermost)
+                return $"{name}: the page stride {stride} differs from the layout's {planned.PageStride}, and blocks are not the tensor's outermost dimension, so everything else would move, too";
+            if (stride < planned.PageStride) return $"{name}: the page stride {stride} is smaller than a page of {planned.PageStride} bytes";
+            if (stride % align != 0) return $"{name}: the page stride {stride} is not a multiple of its elements' {align} bytes";
+            if ((Int128)(plan.Blocks - 1) * stride + planned.PageStride > long.MaxValue)
+                return $"{name}: {plan.Blocks} blocks with a page stride of {stride} are more than memory can hold";
+            needed = (plan.Blocks - 1) * stride + planned.PageStride;
+        }
+        return tensor.Length < (ulong)needed
+            ? $"{name} has {tensor.Length} bytes at {Range(tensor)} and needs {needed} for {plan.Blocks} physical blocks"
+            : null;
+    }
+
+    private static StridedRegion[] MakeRegions(KvGroupPlan plan, long blocks, int ratio, PoolTensorAdvertisement[] tensors)
+    {
+        var regions = new List<StridedRegion>(plan.Regions.Count);
+        foreach (var region in plan.Regions)
+        {
+            var tensor = tensors[region.TensorIndex];
+            // Another page stride is only accepted where blocks are outermost: then offsets within a page stay as they are.
+            var stride = plan.Tensors[region.TensorIndex].BlocksOutermost ? (long)tensor.PageStride : region.Stride;
+            var address = tensor.Address + (ulong)region.Offset;
+            if (region.Length == stride)
+            {
+                regions.Add(Region(address, stride * ratio, region.Length * ratio, blocks, tensor));
+                continue;
+            }
+            for (var i = 0; i < ratio; i++) // the physical blocks that make one block
+                regions.Add(Region(address + (ulong)(i * stride), stride * ratio, region.Length, blocks, tensor));
+        }
+        return [.. regions];
+    }
+
+    private static StridedRegion Region(ulong address, long stride, long length, long count, in PoolTensorAdvertisement tensor) =>
+        new(address, (ulong)stride, (ulong)length, (ulong)count, tensor.Kind, tensor.Device);
+
+    private static int ElementAlignment(KvGroupPlan plan)
+    {
+        var align = 1;
+        foreach (var component in plan.Components) align = Math.Max(align, component.ElementBytes);
+        return align;
+    }
+
+    private static int Compare(in PoolTensorAdvertisement a, in PoolTensorAdvertisement b)
+    {
+        var order = a.Kind.CompareTo(b.Kind);
+        if (order == 0) order = a.Device.CompareTo(b.Device);
+        return order == 0 ? a.Address.CompareTo(b.Address) : order;
+    }
+
+    private static string Name(KvGroupPlan plan, int tensor) => $"tensor {tensor} ({plan.Tensors[tensor].Name}) of group '{plan.Schema.Name}'";
+
+    private static string Names(KvGroupPlan plan) =>
+        string.Join("; ", plan.Tensors.Take(4).Select(tensor => tensor.Name)) + (plan.Tensors.Count > 4 ? "; …" : "");
+
+    private static string Range(in PoolTensorAdvertisement tensor) => $"[0x{tensor.Address:x}, 0x{tensor.Address + tensor.Length:x})";
+}
