@@ -1,0 +1,55 @@
+// The data path: moves one chunk of a request between this process and a peer of this machine.
+//
+// Arena memory is copied through our mapping of it; other memory goes through process_vm in full batches. Around every
+// access the region's slot in the control page is held, so that the peer can take memory back between any two chunks.
+// Used by the progress thread only.
+#pragma once
+
+#include "core/request.hpp"
+#include "transports/local/control_page.hpp"
+#include "transports/local/foreign.hpp"
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace nixl::local {
+
+// How a peer's regions are reached.
+struct route {
+    control_page* page = nullptr;
+    pid_t pid = 0;
+    int pidfd = -1;
+};
+
+// What a remote_region's slot holds once the region has been resolved (outbound::resolve):
+//   key = generation << 32 | slot, word = one of these, handle = where it is mapped here (arena), state = the mapping.
+inline constexpr std::uint64_t region_unresolved = 0;
+inline constexpr std::uint64_t region_mapped = 1;
+inline constexpr std::uint64_t region_foreign = 2;
+
+class mover {
+  public:
+    enum class result {
+        more,    // the chunk is done, the request is not
+        done,    // every byte has been moved
+        blocked, // the next piece lies in a region that is not resolved
+        failed   // `why` says which piece
+    };
+    // Updates r.cursor, r.bytes_done and r.operations. On return nothing of the request is being touched.
+    result step(request& r, const route& via, std::uint64_t chunk_bytes, failure& why) noexcept;
+
+  private:
+    bool hold(remote_region& m, control_page& page) noexcept;
+    void release(control_page& page) noexcept;
+    bool copy_run(request& r, const route& via, piece& p, std::uint64_t& budget, failure& why) noexcept;
+    bool run_batch(request& r, const route& via, failure& why) noexcept;
+
+    foreign_batch batch_;
+    std::array<std::uint64_t, foreign_batch::capacity> entries_;
+    std::array<std::uint32_t, foreign_batch::capacity> held_; // slots
+    std::size_t held_count_ = 0;
+};
+
+} // namespace nixl::local
