@@ -16,7 +16,7 @@ class connection : public fd_handler, public control::session_events {
     explicit connection(context& c) noexcept : context_(c), exit_watch_(*this) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
-    virtual ~connection() { detach(); }
+    virtual ~connection() = default; // derived ones call detach() first
 
     void on_fd(std::uint32_t events, std::uint64_t now) noexcept final {
         if (session_)

@@ -29,14 +29,16 @@ struct transport_counters {
 };
 
 struct context {
+    context(const agent_settings& s, transport_events& e) noexcept(false)
+        : settings(s), events(e), mail(std::make_shared<inbox>()) {}
+
     const agent_settings& settings;
     transport_events& events;
-    std::shared_ptr<inbox> mail = std::make_shared<inbox>();
+    const std::shared_ptr<inbox> mail;
     region_table regions;
     transport_counters counters;
-    nonce own_nonce{};    // peers read it here to prove that they can
-    nonce public_nonce{}; // the same bytes, as they are told to peers
-    local::mover mover;   // progress thread only
+    nonce own_nonce{};  // random; peers read it here to prove that they can
+    local::mover mover; // progress thread only
 
     progress& loop() const noexcept { return mail->loop; }
 };

@@ -55,7 +55,7 @@ failure inbound::start(control::unique_fd socket, std::uint64_t now) {
     failure why;
     if (!control::peer_process_of(socket.get(), who, why))
         return why;
-    if (who.uid != ::getuid())
+    if (who.uid != ::geteuid())
         return fail(NIXL_ERR_PERMISSION, "a process of user %u wanted to connect", static_cast<unsigned>(who.uid));
     pid_ = who.pid;
     pidfd_ = std::move(who.pidfd);
@@ -90,7 +90,7 @@ void inbound::on_hello(control::session& s, const control::hello& m) {
     fds.push_back(std::move(page_fd));
     welcome_bytes w;
     w.nonce_address = reinterpret_cast<std::uint64_t>(context_.own_nonce.data());
-    w.nonce = context_.public_nonce;
+    w.nonce = context_.own_nonce;
     s.accept(context_.settings.max_notifications, encode(w), std::move(fds));
 }
 

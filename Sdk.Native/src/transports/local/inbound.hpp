@@ -16,6 +16,8 @@ class inbound final : public connection {
     // `id` names it in commands.
     inbound(context& c, std::uint64_t id) noexcept : connection(c), id_(id) {}
 
+    ~inbound() override { detach(); } // before the descriptors go
+
     // Takes an accepted socket. Processes of other users are turned away.
     failure start(control::unique_fd socket, std::uint64_t now);
     // The application has read `count` notifications.

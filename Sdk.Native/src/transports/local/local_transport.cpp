@@ -18,14 +18,13 @@ using namespace local;
 class local_transport final : public transport {
   public:
     local_transport(const agent_settings& settings, transport_events& events)
-        : context_{settings, events}, worker_(context_) {}
+        : context_(settings, events), worker_(context_) {}
     ~local_transport() override { (void)close(deadline::after(0)); }
 
     failure open() noexcept {
         if (const failure f = context_.mail->open(); !f.ok())
             return f;
         random_bytes(context_.own_nonce.data(), static_cast<unsigned>(context_.own_nonce.size()));
-        context_.public_nonce = context_.own_nonce;
         std::uint64_t name[2];
         random_bytes(name, sizeof name);
         char text[64];

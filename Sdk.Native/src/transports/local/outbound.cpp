@@ -47,7 +47,7 @@ failure outbound::open_session(control::unique_fd socket, std::uint64_t now) {
     failure why;
     if (!control::peer_process_of(socket.get(), process_, why))
         return why;
-    if (process_.uid != ::getuid())
+    if (process_.uid != ::geteuid())
         return fail(NIXL_ERR_PERMISSION, "the process at the peer's local address belongs to user %u",
                     static_cast<unsigned>(process_.uid));
     if (process_.pidfd)

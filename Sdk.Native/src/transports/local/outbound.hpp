@@ -20,6 +20,8 @@ class outbound final : public connection {
     outbound(context& c, std::shared_ptr<nixl::peer> p, deadline until) noexcept
         : connection(c), peer_(std::move(p)), until_(until), queue_(c) {}
 
+    ~outbound() override { detach(); } // before the descriptors go
+
     void start(std::uint64_t now) noexcept;
     void regions_changed() noexcept;
     void submit(request& r, std::uint64_t now) noexcept;

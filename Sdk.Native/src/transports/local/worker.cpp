@@ -78,7 +78,7 @@ bool worker::turn() noexcept {
     bury();
     if (closing_ && closed(now))
         return false;
-    const deadline until = busy ? deadline::never() : next_check();
+    const deadline until = next_check();
     next_check_ = std::min(until.at_ns, now + check_at_least_every);
     context_.loop().wait(busy, until, context_.settings.spin_ns, [this] { return context_.mail->waiting(); });
     bury();
