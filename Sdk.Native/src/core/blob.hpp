@@ -15,6 +15,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace nixl {
@@ -26,10 +28,16 @@ struct peer_metadata {
     process_identity process;
     std::array<uint8_t, 16> access_token{};              // to be presented in HELLO
     std::array<std::string, transport_count> addresses;  // what export_address wrote; empty: transport not offered
-    std::vector<std::shared_ptr<remote_region>> regions; // sorted by base
+    std::vector<std::shared_ptr<remote_region>> regions; // in region_order
+    uint64_t longest_region = 0;
 
     const std::string& address(nixl_transport_t k) const noexcept { return addresses[transport_index(k)]; }
 };
+
+// By kind, device and base.
+inline bool region_order(const remote_region& a, const remote_region& b) noexcept {
+    return std::tie(a.kind, a.device, a.base) < std::tie(b.kind, b.device, b.base);
+}
 
 // What encode_metadata needs to know of a region.
 struct region_export {

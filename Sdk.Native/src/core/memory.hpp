@@ -43,8 +43,9 @@ struct local_region {
     uint64_t length = 0;
     uint64_t device = 0;
     nixl_memory_kind_t kind = NIXL_MEMORY_DRAM;
-    std::shared_ptr<nixl::arena> arena; // null: the caller owns the memory and keeps it until deregistered
-    uint32_t transports = 0;            // mask: who accepted it in register_region
+    std::shared_ptr<nixl::arena> arena;  // null: the caller owns the memory and keeps it until deregistered
+    uint64_t arena_id = 0;               // its handle
+    std::atomic<uint32_t> transports{0}; // mask: who accepted it in register_region
     std::array<transport_slot, transport_count> slots;
 
     std::atomic<uint64_t> lists{0}; // prepared lists, also released ones that an operation still holds

@@ -72,7 +72,8 @@ class transport {
     // [any] Takes a validated request. The transport reports settled and quiesced, watches r.until, obeys the peer's
     // window and keeps requests of one peer fair by interleaving chunks.
     virtual void submit(request& r) noexcept = 0;
-    // [any] r.cancel_requested is set; look at it soon.
+    // [any] r.cancel_requested is set; look at it soon. r may be quiesced at this very moment: do not keep the pointer,
+    // wake the progress thread and let it look at the requests that it has.
     virtual void cancel(request& r) noexcept = 0;
 
     // Settles and quiesces everything (by force at the deadline), joins the threads. Idempotent.

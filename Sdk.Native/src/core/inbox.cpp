@@ -1,0 +1,165 @@
+#include "core/inbox.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <utility>
+
+namespace nixl {
+
+inbox::~inbox() {
+    while (head_ != nullptr) {
+        event_node* node = std::exchange(head_, head_->next_event);
+        const std::shared_ptr<void> keep = std::move(node->keep);
+    }
+    if (fd_ >= 0)
+        ::close(fd_);
+}
+
+void inbox::signal() noexcept {
+    if (waiters_ > 0)
+        ready_.notify_one();
+    if (fd_ >= 0 && !fd_readable_) {
+        const uint64_t one = 1;
+        fd_readable_ = ::write(fd_, &one, sizeof one) == sizeof one;
+    }
+}
+
+void inbox::unsignal() noexcept {
+    if (fd_readable_ && !anything() && !wake_pending_) {
+        uint64_t value = 0;
+        fd_readable_ = ::read(fd_, &value, sizeof value) != sizeof value;
+    }
+}
+
+void inbox::append(event_node& node) noexcept {
+    if (!node.queued) {
+        node.queued = true;
+        node.next_event = nullptr;
+        (tail_ != nullptr ? tail_->next_event : head_) = &node;
+        tail_ = &node;
+    }
+    signal();
+}
+
+bool inbox::publish(arrival&& a) noexcept {
+    if (a.arrived_ns == 0)
+        a.arrived_ns = now_ns();
+    const std::lock_guard lock(mutex_);
+    try {
+        arrivals_.push_back(std::move(a));
+    } catch (...) {
+        return false;
+    }
+    signal();
+    return true;
+}
+
+uint64_t inbox::read(nixl_event_t* out, uint64_t capacity) noexcept {
+    uint64_t count = 0;
+    while (count < capacity) {
+        event_node* node = nullptr;
+        node_type type{};
+        std::shared_ptr<void> keep; // let go outside the lock
+        {
+            const std::lock_guard lock(mutex_);
+            node = head_;
+            if (node == nullptr) {
+                wake_pending_ = false;
+                unsignal();
+                break;
+            }
+            head_ = node->next_event;
+            if (head_ == nullptr)
+                tail_ = nullptr;
+            node->queued = false;
+            out[count] = node->event;
+            node->event.flags = 0;
+            type = node->type;
+            keep = std::move(node->keep);
+            unsignal();
+        }
+        if (type == node_type::operation)
+            reader_.operation_event_taken(*node, out[count]);
+        ++count;
+    }
+    return count;
+}
+
+failure inbox::read(nixl_notification_t& header, uint8_t* payload, uint64_t capacity) noexcept {
+    arrival taken;
+    {
+        const std::lock_guard lock(mutex_);
+        if (arrivals_.empty())
+            return fail(NIXL_ERR_NOT_FOUND, "no notification waits");
+        const arrival& a = arrivals_.front();
+        header = {};
+        header.payload_length = a.payload.size();
+        if (a.payload.size() > capacity)
+            return fail(NIXL_ERR_BUFFER_TOO_SMALL, "the notification has %zu bytes, the buffer %llu; read it again",
+                        a.payload.size(), static_cast<unsigned long long>(capacity));
+        taken = std::move(arrivals_.front());
+        arrivals_.pop_front();
+        unsignal();
+    }
+    header.sender = taken.sender->id();
+    header.sender_incarnation = taken.sender->incarnation();
+    const std::string& name = taken.sender->name();
+    std::memcpy(header.sender_name, name.data(), std::min(name.size(), sizeof header.sender_name - 1));
+    header.request_bytes = taken.request_bytes;
+    header.request_operations = taken.request_operations;
+    header.request = taken.request;
+    header.op = static_cast<uint32_t>(taken.op);
+    header.with_transfer = taken.with_transfer ? 1 : 0;
+    header.arrival_slot = taken.arrival_slot;
+    header.arrival_generation = taken.arrival_generation;
+    header.arrived_ns = taken.arrived_ns;
+    if (!taken.payload.empty())
+        std::memcpy(payload, taken.payload.data(), taken.payload.size());
+    taken.sender->return_credit();
+    return failure::success();
+}
+
+failure inbox::wait(deadline until) noexcept {
+    std::unique_lock lock(mutex_);
+    const uint64_t wakes = wakes_;
+    // steady_clock is CLOCK_MONOTONIC in libstdc++, the clock of deadline.
+    const uint64_t furthest = now_ns() + 3'600'000'000'000u * 24; // a day at a time keeps the arithmetic in range
+    const std::chrono::steady_clock::time_point at{
+        std::chrono::nanoseconds(static_cast<int64_t>(std::min(until.at_ns, furthest)))};
+    ++waiters_;
+    bool timed_out = false;
+    while (!anything() && !wake_pending_ && wakes_ == wakes && !timed_out)
+        timed_out = ready_.wait_until(lock, at) == std::cv_status::timeout;
+    --waiters_;
+    const bool woken = anything() || wake_pending_ || wakes_ != wakes;
+    wake_pending_ = false;
+    unsignal();
+    return woken ? failure::success() : fail(NIXL_ERR_TIMEOUT, "nothing happened within the time given");
+}
+
+void inbox::wake() noexcept {
+    const std::lock_guard lock(mutex_);
+    ++wakes_;
+    wake_pending_ = true;
+    ready_.notify_all();
+    signal();
+}
+
+failure inbox::event_fd(int& fd) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (fd_ < 0) {
+        fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (fd_ < 0)
+            return fail_errno(NIXL_ERR_BACKEND, errno, "could not create an eventfd");
+        if (anything() || wake_pending_)
+            signal();
+    }
+    fd = fd_;
+    return failure::success();
+}
+
+} // namespace nixl
