@@ -3,6 +3,7 @@
 
 #include "control/unique_fd.hpp"
 #include "core/identity.hpp"
+#include "transports/local/available_memory.hpp"
 #include "transports/local/mapping.hpp"
 
 #include <fcntl.h>
@@ -56,6 +57,11 @@ failure bind_to_node(const mapping& m, std::uint32_t node) noexcept {
 // failure would be a SIGBUS, and in another process.
 failure build(std::uint64_t length, bool hugetlb, bool collapse, std::uint32_t node_plus_one, unique_fd& fd,
               mapping& where, std::uint64_t& page_size) noexcept {
+    // The kernel would kill processes rather than refuse an allocation that is too large. Reserved huge pages are
+    // refused.
+    if (const std::uint64_t available = hugetlb ? UINT64_MAX : local::available_memory(); length > available)
+        return fail(NIXL_ERR_OUT_OF_MEMORY, "an arena of %llu bytes does not fit: %llu bytes of memory are available",
+                    static_cast<unsigned long long>(length), static_cast<unsigned long long>(available));
     const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | (hugetlb ? MFD_HUGETLB | MFD_HUGE_2MB : 0u);
     fd.reset(::memfd_create("nixl-arena", flags));
     if (!fd)
