@@ -19,7 +19,7 @@ internal static class GroupEmitter
         foreach (var property in layout.Groups[index].Properties)
         {
             var head = (property.Modifiers.Length == 0 ? "" : property.Modifiers + " ") + "static partial " + Sdk + "KvComponent " + property.Name;
-            source.Line(head + (layout.IsStub ? " => default;" : " => new(" + layout.Type.FullName + ".Schema, " + Literal.Of(index) + ", " + Literal.Of(number) + ");"));
+            source.Line(head + (layout.IsStub ? " => default;" : " => new(Schema, " + Literal.Of(index) + ", " + Literal.Of(number) + ");"));
             number++;
         }
         source.Line();
@@ -68,11 +68,7 @@ internal static class GroupEmitter
     private static void Forwarders(SourceWriter source, int index)
     {
         var group = "plan.Groups[" + Literal.Of(index) + "]";
-        source.Line("/// <summary>Writes one descriptor per piece and block, piece by piece; returns their number.</summary>");
-        source.Line("/// <param name=\"plan\">The rank's plan of this layout.</param>");
-        source.Line("/// <param name=\"bases\">The base address of each tensor of the plan.</param>");
-        source.Line("/// <param name=\"blockIds\">The blocks.</param>");
-        source.Line("/// <param name=\"destination\">Room for the plan's pieces per block times the blocks.</param>");
+        source.Line("/// <inheritdoc cref=\"" + Sdk + "KvDescriptors.Build\"/>");
         source.Line("public static int BuildDescriptors(" + Sdk + "Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, " +
             "global::System.ReadOnlySpan<int> blockIds, global::System.Span<" + Sdk + "MemoryDescriptor> destination) =>");
         source.Line("    " + Sdk + "KvDescriptors.Build(" + group + ", bases, blockIds, destination);");

@@ -31,7 +31,7 @@ internal static class LayoutEmitter
         Body(source, layout, plan);
         for (var i = 0; i < parts.Count; i++)
             source.Close();
-        return SourceText.From(source.ToString(), System.Text.Encoding.UTF8);
+        return SourceText.From(source.ToString(), new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
     }
 
     private static void Body(SourceWriter source, LayoutSpec layout, KvPlan? plan)

@@ -77,8 +77,8 @@ static class LayoutText
         text.Append("  placement\n");
         foreach (var field in SchemaFields.Placement(group))
             Line(text, field);
-        foreach (var component in group.Components)
-            Line(text, SchemaFields.Placement(component));
+        foreach (var field in SchemaFields.ComponentPlacements(group))
+            Line(text, field);
     }
 
     private static void Line(StringBuilder text, SchemaField field) =>

@@ -77,11 +77,8 @@ static class SchemaDiff
             foreach (var field in SchemaFields.Placement(group))
                 fields.Add(new SchemaField(group.Name + "." + field.Name, field.Value));
             fields.Add(new SchemaField(group.Name + ".component order", string.Join(", ", group.Components.Select(component => component.Name))));
-            foreach (var component in group.Components)
-            {
-                var field = SchemaFields.Placement(component);
+            foreach (var field in SchemaFields.ComponentPlacements(group))
                 fields.Add(new SchemaField(group.Name + "." + field.Name, field.Value));
-            }
         }
         return fields;
     }

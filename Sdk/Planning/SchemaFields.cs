@@ -47,9 +47,17 @@ internal static class SchemaFields
         yield return new SchemaField(Share, TypeNames.Of(group.Share));
     }
 
-    public static SchemaField Placement(KvComponentSchema component)
+    public static IEnumerable<SchemaField> ComponentPlacements(KvGroupSchema group)
     {
-        var value = "shard " + TypeNames.Of(component.Shard);
+        var orders = GroupOrders.Resolve(group, 0, []);
+        for (var i = 0; i < group.Components.Count; i++)
+            yield return Placement(group.Components[i], hasHeads: orders is not null && orders.Has(i, DimKind.Head));
+    }
+
+    // Auto is written as the rule that it stands for, so that both spellings of one layout are one text.
+    private static SchemaField Placement(KvComponentSchema component, bool hasHeads)
+    {
+        var value = "shard " + TypeNames.Of(ShareMath.Rule(component, hasHeads));
         if (component.Shard == KvShard.Units)
             value += " " + Text(component.Units);
         if (component.Order is not null)
