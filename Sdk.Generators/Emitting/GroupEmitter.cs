@@ -23,7 +23,7 @@ internal static class GroupEmitter
             number++;
         }
         source.Line();
-        Forwarders(source, index);
+        Forwarders(source, layout.Type.FullName, index);
     }
 
     private static void Constants(SourceWriter source, KvGroupSchema group, KvGroupPlan? plan)
@@ -65,12 +65,36 @@ internal static class GroupEmitter
         return bytes / plan.Schema.BlockTokens / plan.Schema.KvHeads;
     }
 
-    private static void Forwarders(SourceWriter source, int index)
+    private static void Forwarders(SourceWriter source, string layoutName, int index)
     {
         var group = "plan.Groups[" + Literal.Of(index) + "]";
-        source.Line("/// <inheritdoc cref=\"" + Sdk + "KvDescriptors.Build\"/>");
-        source.Line("public static int BuildDescriptors(" + Sdk + "Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, " +
-            "global::System.ReadOnlySpan<int> blockIds, global::System.Span<" + Sdk + "MemoryDescriptor> destination) =>");
-        source.Line("    " + Sdk + "KvDescriptors.Build(" + group + ", bases, blockIds, destination);");
+        const string Plan = Sdk + "Planning.KvPlan plan, ";
+        const string Bases = "global::System.ReadOnlySpan<ulong> bases";
+        const string Ids = "global::System.ReadOnlySpan<int> ";
+        Forwarder(source, "Build", "int BuildDescriptors",
+            Plan + Bases + ", " + Ids + "blockIds, global::System.Span<" + Sdk + "MemoryDescriptor> destination",
+            Sdk + "KvDescriptors.Build(" + group + ", bases, blockIds, destination)");
+        Forwarder(source, "PrepareLocal", Sdk + "PreparedList PrepareLocal",
+            Sdk + "NixlAgent agent, " + Plan + Bases,
+            Sdk + "KvDescriptors.PrepareLocal(agent, " + group + ", bases)");
+        Forwarder(source, "PrepareRemote", Sdk + "PreparedList PrepareRemote",
+            Sdk + "NixlAgent agent, " + Sdk + "RemoteAgent peer, " + Plan + Bases,
+            Sdk + "KvDescriptors.PrepareRemote(agent, peer, " + group + ", bases)");
+        foreach (var verb in new[] { "Write", "Read" })
+        {
+            source.Line("/// <inheritdoc cref=\"" + Sdk + "RemoteKvPool." + verb + "BlocksAsync(int, global::System.ReadOnlySpan{int}, " +
+                "global::System.ReadOnlySpan{int}, in " + Sdk + "PostOptions, global::System.Threading.CancellationToken)\"/>");
+            source.Line("public static global::System.Threading.Tasks.ValueTask<" + Sdk + "TransferResult> " + verb + "BlocksAsync(" +
+                Sdk + "RemoteKvPool<" + layoutName + "> remote, " + Ids + "localBlocks, " + Ids + "remoteBlocks, in " + Sdk +
+                "PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>");
+            source.Line("    remote." + verb + "BlocksAsync(" + Literal.Of(index) + ", localBlocks, remoteBlocks, options, cancellationToken);");
+        }
+    }
+
+    private static void Forwarder(SourceWriter source, string documented, string head, string parameters, string body)
+    {
+        source.Line("/// <inheritdoc cref=\"" + Sdk + "KvDescriptors." + documented + "\"/>");
+        source.Line("public static " + head + "(" + parameters + ") =>");
+        source.Line("    " + body + ";");
     }
 }

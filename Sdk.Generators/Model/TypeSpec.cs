@@ -12,5 +12,5 @@ internal sealed record TypeSpec(string Namespace, KvList<TypePart> Parts, string
 
     /// <summary>The name of the generated file: namespace, outer types and name with dots.</summary>
     public string HintName =>
-        (Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name)).Replace("@", "") + ".KvLayout.g.cs";
+        ((Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name)) + ".KvLayout.g.cs").Replace("@", "");
 }

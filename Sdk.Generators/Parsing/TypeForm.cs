@@ -25,7 +25,7 @@ internal static class TypeForm
             var outerName = outer.ToDisplayString(SymbolDisplayFormat.CSharpShortErrorMessageFormat);
             if (!IsPartial(outer))
                 diagnostics.Add(DiagnosticInfo.Create(LayoutDiagnostics.OuterNotPartial, outer.Locations.FirstOrDefault(), outerName));
-            if (outer.IsGenericType || outer.IsFileLocal)
+            if (outer.Arity > 0 || outer.IsFileLocal)
             {
                 diagnostics.Add(DiagnosticInfo.Create(LayoutDiagnostics.TypeForm, location, name,
                     "nested in " + outerName + ", which is " + (outer.IsFileLocal ? "file-local" : "generic")));
@@ -63,7 +63,7 @@ internal static class TypeForm
     {
         { IsFileLocal: true } => "file-local",
         { IsStatic: true } => "static",
-        { IsGenericType: true } => "generic",
+        { Arity: > 0 } => "generic",
         { IsRefLikeType: true } => "a ref struct",
         _ => null,
     };

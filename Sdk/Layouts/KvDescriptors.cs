@@ -2,7 +2,7 @@ using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk;
 
-/// <summary>Turns plans into descriptors and strided regions. Called by generated code. Pure functions without allocation.</summary>
+/// <summary>Turns plans into descriptors and strided regions. Called by generated code. Building allocates nothing.</summary>
 public static class KvDescriptors
 {
     /// <summary>Writes one descriptor per piece and block, piece by piece: piece p of block i stands at <c>p * blockIds.Length + i</c>.</summary>
@@ -61,6 +61,41 @@ public static class KvDescriptors
                 checked(bases[region.TensorIndex] + (ulong)region.Offset), (ulong)region.Stride, (ulong)region.Length, (ulong)region.Count, kind, device);
         }
         return regions.Length;
+    }
+
+    /// <summary>Prepares the block-wise list of this process's memory: id b is block b of the group.</summary>
+    /// <param name="agent">The agent that the memory is registered with.</param>
+    /// <param name="group">The group's plan.</param>
+    /// <param name="bases">The base address of each tensor of the plan.</param>
+    /// <param name="kind">The kind of memory.</param>
+    /// <param name="device">The device of that kind.</param>
+    /// <exception cref="NixlNotFoundException">A piece is not registered.</exception>
+    public static PreparedList PrepareLocal(
+        NixlAgent agent, KvGroupPlan group, ReadOnlySpan<ulong> bases, MemoryKind kind = MemoryKind.Dram, ulong device = 0)
+    {
+        ArgumentNullException.ThrowIfNull(agent);
+        ArgumentNullException.ThrowIfNull(group);
+        var regions = new StridedRegion[group.Regions.Count];
+        BuildRegions(group, bases, regions, kind, device);
+        return agent.PrepareLocal(regions, ListMode.Block);
+    }
+
+    /// <summary>Prepares the block-wise list of a peer's memory: id b is block b of the group.</summary>
+    /// <param name="agent">The agent that connected the peer.</param>
+    /// <param name="peer">The peer.</param>
+    /// <param name="group">The plan of the peer's group.</param>
+    /// <param name="bases">The base address of each tensor of the plan, in the peer's address space.</param>
+    /// <param name="kind">The kind of memory.</param>
+    /// <param name="device">The device of that kind.</param>
+    /// <exception cref="NixlNotFoundException">The peer has not registered a piece.</exception>
+    public static PreparedList PrepareRemote(
+        NixlAgent agent, RemoteAgent peer, KvGroupPlan group, ReadOnlySpan<ulong> bases, MemoryKind kind = MemoryKind.Dram, ulong device = 0)
+    {
+        ArgumentNullException.ThrowIfNull(agent);
+        ArgumentNullException.ThrowIfNull(group);
+        var regions = new StridedRegion[group.Regions.Count];
+        BuildRegions(group, bases, regions, kind, device);
+        return agent.PrepareRemote(peer, regions, ListMode.Block);
     }
 
     private static void CheckBases(KvGroupPlan group, ReadOnlySpan<ulong> bases)

@@ -14,7 +14,7 @@ internal static class DimensionValidator
             if (dim.Kind is not (DimKind.Layer or DimKind.Component or DimKind.Head))
                 Bad(LayoutProblemKind.Order, Invariant($"{dim} cannot stand left of the bar: only L, P and H can be separate tensors"));
         }
-        if (!orders.IsShared(DimKind.Block))
+        if (!orders.IsShared(DimKind.Block) && !orders.IsTensor(DimKind.Block) && !orders.IsTensor(DimKind.Slot))
             Bad(LayoutProblemKind.Order, "right of the bar there is neither B (blocks) nor T (token slots)");
         foreach (var dim in orders.Shared)
         {
@@ -28,8 +28,14 @@ internal static class DimensionValidator
         CheckLayers(group, orders, Bad);
         CheckOptional(group, orders, DimKind.Head, "KvHeads", group.KvHeads, "H", Bad);
         CheckOptional(group, orders, DimKind.Token, "BlockTokens", group.BlockTokens, "N or T", Bad);
+        var groupOrderChecked = false;
         for (var c = 0; c < group.Components.Count; c++)
-            CheckTerms(group, index, orders, c, problems);
+        {
+            var own = group.Components[c].Order is not null;
+            if (own || !groupOrderChecked)
+                CheckTerms(group, index, orders, c, own, problems);
+            groupOrderChecked |= !own;
+        }
         CheckSharedHeads(group, index, orders, problems);
     }
 
@@ -72,11 +78,12 @@ internal static class DimensionValidator
             bad(LayoutProblemKind.Dimension, Invariant($"the order has {letters} but {number} is missing or 0"));
     }
 
-    private static void CheckTerms(KvGroupSchema group, int index, GroupOrders orders, int c, List<LayoutProblem> problems)
+    private static void CheckTerms(KvGroupSchema group, int index, GroupOrders orders, int c, bool own, List<LayoutProblem> problems)
     {
-        var name = group.Components[c].Name;
         void Bad(LayoutProblemKind kind, string message) =>
-            problems.Add(new LayoutProblem(kind, index, c, "component " + name + ": " + message));
+            problems.Add(own
+                ? new LayoutProblem(kind, index, c, "component " + group.Components[c].Name + ": " + message)
+                : new LayoutProblem(kind, index, -1, message));
 
         var terms = new List<OrderDim>(orders.Terms(c));
         var hasContent = false;

@@ -5,6 +5,7 @@ using Basic.Reference.Assemblies;
 using Generator::Nixl.Sdk.Generators;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Text;
 using Xunit;
 
 namespace Nixl.Sdk.Generators.Tests.Support;
@@ -12,6 +13,9 @@ namespace Nixl.Sdk.Generators.Tests.Support;
 /// <summary>Runs the generator over sources. Every run is followed by one after an unrelated edit, which must find everything cached.</summary>
 internal static class GeneratorHarness
 {
+    [ThreadStatic]
+    private static CSharpCompilation? _last;
+
     private static readonly CSharpParseOptions Options = new(LanguageVersion.CSharp13);
 
     private static readonly ImmutableArray<MetadataReference> References =
@@ -52,9 +56,13 @@ internal static class GeneratorHarness
         return (result.Diagnostics, errors.ToArray());
     }
 
+    /// <summary>The text of a source of this thread's last run: diagnostics name places, not trees.</summary>
+    public static SourceText LastSource(string path) => _last!.SyntaxTrees.Single(tree => tree.FilePath == path).GetText();
+
     private static GeneratorDriverRunResult Run(string[] sources, out Compilation compiled)
     {
         var compilation = Compile(sources);
+        _last = compilation;
         var driver = CreateDriver().RunGeneratorsAndUpdateCompilation(compilation, out compiled, out _);
         var result = driver.GetRunResult();
         Assert.Null(result.Results[0].Exception);
