@@ -1,0 +1,112 @@
+namespace Nixl.Sdk.Tests.Pools;
+
+// Small layouts with every kind of placement. Written by hand, so that these tests need no generator.
+
+/// <summary>K and V of every layer are tensors of their own.</summary>
+internal readonly struct SplitKv : IKvLayout<SplitKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("SplitKv", KvOrder.SplitNhd);
+}
+
+internal readonly struct PackedKv : IKvLayout<PackedKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("PackedKv", KvOrder.PackedHnd);
+}
+
+/// <summary>One tensor, one piece per block.</summary>
+internal readonly struct CrossLayerKv : IKvLayout<CrossLayerKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("CrossLayerKv", KvOrder.CrossLayer);
+}
+
+/// <summary>One tensor with layers outside blocks: offsets depend on the number of blocks.</summary>
+internal readonly struct LayersOutsideKv : IKvLayout<LayersOutsideKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("LayersOutsideKv", KvOrder.PackedLbhnc);
+}
+
+/// <summary>One tensor per layer with K and V outside blocks.</summary>
+internal readonly struct StripsKv : IKvLayout<StripsKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("StripsKv", KvOrder.FlashAttention);
+}
+
+/// <summary>Heads outside tokens and layers inside heads, and a padded page.</summary>
+internal readonly struct PaddedKv : IKvLayout<PaddedKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("PaddedKv", KvOrder.PackedBhlnc, pageAlign: 4096);
+}
+
+/// <summary>Two groups with their own block ids; one component is not transferred.</summary>
+internal readonly struct TwoGroups : IKvLayout<TwoGroups>
+{
+    public static KvSchema Schema { get; } = new("TwoGroups",
+    [
+        new KvGroupSchema("mla", KvOrder.MlaAlternating)
+        {
+            Layers = 3, BlockTokens = 4,
+            Components =
+            [
+                new KvComponentSchema("Latent", ElementType.Fp8E4M3, [32]),
+                new KvComponentSchema("Scale", ElementType.Float32, [2]) { ScaleOf = "Latent" },
+                new KvComponentSchema("Rope", ElementType.BFloat16, [8]),
+            ],
+        },
+        new KvGroupSchema("indexer", KvOrder.Indexer)
+        {
+            Layers = 3, BlockTokens = 8,
+            Components =
+            [
+                new KvComponentSchema("Key", ElementType.Fp8E4M3, [16]),
+                new KvComponentSchema("Hint", ElementType.UInt8, [4]) { Transfer = false },
+                new KvComponentSchema("KeyScale", ElementType.Float32, [1]) { ScaleOf = "Key" },
+            ],
+        },
+    ]);
+}
+
+internal readonly struct HalfTypeKv : IKvLayout<HalfTypeKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("HalfTypeKv", KvOrder.SplitNhd, type: ElementType.Float16);
+}
+
+internal readonly struct WiderKv : IKvLayout<WiderKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("WiderKv", KvOrder.SplitNhd, dim: 16);
+}
+
+internal readonly struct MoreHeadsKv : IKvLayout<MoreHeadsKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("MoreHeadsKv", KvOrder.SplitNhd, heads: 8);
+}
+
+internal readonly struct LargerBlocksKv : IKvLayout<LargerBlocksKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("LargerBlocksKv", KvOrder.SplitNhd, tokens: 8);
+}
+
+/// <summary>Pages of 1 MiB, for memory beyond 4 GiB.</summary>
+internal readonly struct LargePages : IKvLayout<LargePages>
+{
+    public static KvSchema Schema { get; } = new("LargePages",
+    [
+        new KvGroupSchema("kv", "| B L N D")
+        {
+            Layers = 4, BlockTokens = 64,
+            Components = [new KvComponentSchema("Latent", ElementType.BFloat16, [2048])],
+        },
+    ]);
+}
+
+internal static class Schemas
+{
+    public static KvSchema Attention(
+        string name, string order, ElementType type = ElementType.BFloat16, int dim = 8, int heads = 4, int tokens = 4, int pageAlign = 0) => new(name,
+    [
+        new KvGroupSchema("kv", order)
+        {
+            Layers = 3, BlockTokens = tokens, KvHeads = heads, PageAlign = pageAlign,
+            Components = [new KvComponentSchema("Key", type, [dim]), new KvComponentSchema("Value", type, [dim])],
+        },
+    ]);
+}
