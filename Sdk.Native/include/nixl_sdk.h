@@ -89,6 +89,9 @@ typedef enum nixl_event_kind {
 /* The two ends of an operation. Each is reported exactly once; both may be in one event. Quiesced never comes first. */
 typedef enum nixl_event_flags { NIXL_EVENT_OUTCOME = 1, NIXL_EVENT_QUIESCED = 2 } nixl_event_flags_t;
 
+/* What ended nixl_agent_wait_new. */
+typedef enum nixl_wait { NIXL_WAIT_EVENTS = 1, NIXL_WAIT_ARRIVALS = 2, NIXL_WAIT_WOKEN = 4 } nixl_wait_t;
+
 typedef enum nixl_peer_state {
     NIXL_PEER_CONNECTING = 0,
     NIXL_PEER_CONNECTED = 1,
@@ -342,6 +345,9 @@ NIXL_EXPORT int32_t nixl_loopback_set_faults(nixl_agent_t* agent, const nixl_loo
 NIXL_EXPORT int32_t nixl_agent_event_fd(nixl_agent_t* agent, int32_t* fd) NIXL_NOEXCEPT;
 /* Blocks until an event or a notification waits, nixl_agent_wake is called, or timeout_ns passed (NIXL_ERR_TIMEOUT). */
 NIXL_EXPORT int32_t nixl_agent_wait(nixl_agent_t* agent, uint64_t timeout_ns) NIXL_NOEXCEPT;
+/* For the one thread that drains events while other threads read notifications: like nixl_agent_wait, but a notification
+ * ends the wait once, when it arrives, and not for as long as it waits to be read. *what is a mask of nixl_wait_t. */
+NIXL_EXPORT int32_t nixl_agent_wait_new(nixl_agent_t* agent, uint64_t timeout_ns, uint32_t* what) NIXL_NOEXCEPT;
 NIXL_EXPORT int32_t nixl_agent_wake(nixl_agent_t* agent) NIXL_NOEXCEPT;
 /* Takes up to capacity events; never blocks. */
 NIXL_EXPORT int32_t nixl_event_read(nixl_agent_t* agent, nixl_event_t* events, uint64_t capacity, uint64_t* count) NIXL_NOEXCEPT;

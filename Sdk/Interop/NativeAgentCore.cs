@@ -92,8 +92,10 @@ internal sealed unsafe class NativeAgentCore : AgentCore
 
     public override NixlStatus Wait(ulong timeoutNs, out bool arrivals)
     {
-        arrivals = true;
-        return (NixlStatus)NativeMethods.AgentWait(_agent, timeoutNs);
+        NativeWait what = 0;
+        var status = (NixlStatus)NativeMethods.AgentWaitNew(_agent, timeoutNs, &what);
+        arrivals = (what & NativeWait.Arrivals) != 0;
+        return status;
     }
 
     public override void Wake() => _ = NativeMethods.AgentWake(_agent);

@@ -38,8 +38,8 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_loopback_set_faults")]
     public static partial int LoopbackSetFaults(nint agent, NativeLoopbackFaults* faults);
 
-    [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_agent_wait")]
-    public static partial int AgentWait(nint agent, ulong timeoutNs);
+    [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_agent_wait_new")]
+    public static partial int AgentWaitNew(nint agent, ulong timeoutNs, NativeWait* what);
 
     [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_agent_wake")]
     public static partial int AgentWake(nint agent);

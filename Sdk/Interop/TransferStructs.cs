@@ -101,6 +101,16 @@ internal enum NativeEventFlags : uint
     Quiesced = 2,
 }
 
+/// <summary>nixl_wait: what ended a wait.</summary>
+[Flags]
+internal enum NativeWait : uint
+{
+    None = 0,
+    Events = 1,
+    Arrivals = 2,
+    Woken = 4,
+}
+
 /// <summary>nixl_post_flags</summary>
 [Flags]
 internal enum NativePostFlags : uint

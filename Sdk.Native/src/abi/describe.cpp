@@ -232,6 +232,11 @@ constexpr value values_of_nixl_event_flags[] = {
     VALUE(NIXL_EVENT_OUTCOME),
     VALUE(NIXL_EVENT_QUIESCED),
 };
+constexpr value values_of_nixl_wait[] = {
+    VALUE(NIXL_WAIT_EVENTS),
+    VALUE(NIXL_WAIT_ARRIVALS),
+    VALUE(NIXL_WAIT_WOKEN),
+};
 constexpr value values_of_nixl_peer_state[] = {
     VALUE(NIXL_PEER_CONNECTING),   VALUE(NIXL_PEER_CONNECTED),   VALUE(NIXL_PEER_SUSPECT),
     VALUE(NIXL_PEER_DISCONNECTED), VALUE(NIXL_PEER_INVALIDATED),
@@ -248,6 +253,7 @@ constexpr enumeration enumerations[] = {
     ENUMERATION(nixl_status),      ENUMERATION(nixl_memory_kind), ENUMERATION(nixl_op),
     ENUMERATION(nixl_transport),   ENUMERATION(nixl_list_mode),   ENUMERATION(nixl_event_kind),
     ENUMERATION(nixl_event_flags), ENUMERATION(nixl_peer_state),  ENUMERATION(nixl_post_flags),
+    ENUMERATION(nixl_wait),
 };
 
 // No hidden padding: every byte of every struct belongs to a field, so that bindings can mirror them blindly.

@@ -13,6 +13,11 @@ int32_t nixl_agent_wait(nixl_agent_t* handle, uint64_t timeout_ns) noexcept {
     return with_agent(handle, [&](agent& a) { return a.waiting().wait(deadline::after(timeout_ns)); });
 }
 
+int32_t nixl_agent_wait_new(nixl_agent_t* handle, uint64_t timeout_ns, uint32_t* what) noexcept {
+    return with_agent(
+        handle, [&](agent& a) { return a.waiting().wait_new(deadline::after(timeout_ns), *what); }, what);
+}
+
 int32_t nixl_agent_wake(nixl_agent_t* handle) noexcept {
     return with_agent(handle, [&](agent& a) {
         a.waiting().wake();

@@ -54,6 +54,7 @@ bool inbox::publish(arrival&& a) noexcept {
     } catch (...) {
         return false;
     }
+    ++arrived_;
     signal();
     return true;
 }
@@ -123,19 +124,46 @@ failure inbox::read(nixl_notification_t& header, uint8_t* payload, uint64_t capa
     return failure::success();
 }
 
-failure inbox::wait(deadline until) noexcept {
-    std::unique_lock lock(mutex_);
+// False: the deadline passed, and neither is it ready nor was it woken.
+template <class Ready>
+bool inbox::wait_for(std::unique_lock<std::mutex>& lock, deadline until, Ready&& ready) noexcept {
     const uint64_t wakes = wakes_;
     // steady_clock is CLOCK_MONOTONIC in libstdc++, the clock of deadline.
     const uint64_t furthest = now_ns() + 3'600'000'000'000u * 24; // a day at a time keeps the arithmetic in range
     const std::chrono::steady_clock::time_point at{
         std::chrono::nanoseconds(static_cast<int64_t>(std::min(until.at_ns, furthest)))};
+    const auto woken = [&] { return wake_pending_ || wakes_ != wakes; };
     ++waiters_;
     bool timed_out = false;
-    while (!anything() && !wake_pending_ && wakes_ == wakes && !timed_out)
+    while (!ready() && !woken() && !timed_out)
         timed_out = ready_.wait_until(lock, at) == std::cv_status::timeout;
     --waiters_;
-    const bool woken = anything() || wake_pending_ || wakes_ != wakes;
+    return ready() || woken();
+}
+
+failure inbox::wait(deadline until) noexcept {
+    std::unique_lock lock(mutex_);
+    const bool woken = wait_for(lock, until, [this] { return anything(); });
+    wake_pending_ = false;
+    unsignal();
+    return woken ? failure::success() : fail(NIXL_ERR_TIMEOUT, "nothing happened within the time given");
+}
+
+failure inbox::wait_new(deadline until, uint32_t& what) noexcept {
+    std::unique_lock lock(mutex_);
+    const auto news = [this] {
+        uint32_t mask = 0;
+        if (head_ != nullptr)
+            mask |= NIXL_WAIT_EVENTS;
+        if (arrived_ != arrived_seen_)
+            mask |= NIXL_WAIT_ARRIVALS;
+        return mask;
+    };
+    const bool woken = wait_for(lock, until, [&] { return news() != 0; });
+    what = news();
+    if (what == 0 && woken)
+        what = NIXL_WAIT_WOKEN;
+    arrived_seen_ = arrived_;
     wake_pending_ = false;
     unsignal();
     return woken ? failure::success() : fail(NIXL_ERR_TIMEOUT, "nothing happened within the time given");

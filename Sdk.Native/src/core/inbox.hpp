@@ -64,12 +64,16 @@ class inbox {
     failure read(nixl_notification_t& header, uint8_t* payload, uint64_t capacity) noexcept;
 
     failure wait(deadline until) noexcept;
+    // One thread at a time. An unread notification counts only when it is new since the last call.
+    failure wait_new(deadline until, uint32_t& what) noexcept;
     void wake() noexcept;
     // Made on first use; readable while anything waits.
     failure event_fd(int& fd) noexcept;
 
   private:
     void append(event_node& node) noexcept;
+    template <class Ready>
+    bool wait_for(std::unique_lock<std::mutex>& lock, deadline until, Ready&& ready) noexcept;
     bool anything() const noexcept { return head_ != nullptr || !arrivals_.empty(); }
     void signal() noexcept;   // under the lock, after something was added
     void unsignal() noexcept; // under the lock, after something was taken
@@ -80,6 +84,8 @@ class inbox {
     event_node* head_ = nullptr;
     event_node* tail_ = nullptr;
     std::deque<arrival> arrivals_;
+    uint64_t arrived_ = 0;      // notifications ever
+    uint64_t arrived_seen_ = 0; // of those, told by wait_new
     unsigned waiters_ = 0;
     uint64_t wakes_ = 0;        // counts nixl_agent_wake
     bool wake_pending_ = false; // a wake that nobody has seen yet
