@@ -282,13 +282,13 @@ void session::tick(std::uint64_t now) noexcept {
         last_heard_ = now;
     last_tick_ = now;
     if (state_ != state::open) {
-        if (now - started_ >= settings_.handshake_ns)
+        if (now > started_ && now - started_ >= settings_.handshake_ns) // the owner's now may be a little older
             end(fail(NIXL_ERR_TIMEOUT, "%s",
                      role_ == role::initiator ? "the peer did not answer the handshake in time"
                                               : "no handshake came in time"));
         return;
     }
-    if (now - last_ping_ >= interval) {
+    if (now > last_ping_ && now - last_ping_ >= interval) {
         last_ping_ = now;
         try {
             channel_.send(ping{++ping_sequence_});

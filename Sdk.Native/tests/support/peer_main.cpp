@@ -94,7 +94,8 @@ struct helper {
         std::string hex;
         words >> hex;
         const uint64_t peer = agent->connect(from_hex(hex));
-        return peer != 0 ? "ok " + std::to_string(peer) : "error " + std::to_string(agent->connect_status);
+        return peer != 0 ? "ok " + std::to_string(peer)
+                         : "error " + std::to_string(agent->connect_status) + ": " + agent->connect_text;
     }
 
     std::string handle(const std::string& line) {

@@ -165,6 +165,8 @@ int32_t peer_process::deregister() {
 
 uint64_t peer_process::connect(const std::vector<uint8_t>& metadata) {
     const std::string answer = command("connect " + to_hex(metadata));
+    if (!answer.starts_with("ok "))
+        error_ = answer;
     return answer.starts_with("ok ") ? std::stoull(answer.substr(3)) : 0;
 }
 

@@ -124,13 +124,16 @@ uint64_t test_agent::connect(std::span<const uint8_t> metadata, uint64_t timeout
     p.user_data = next_++;
     uint64_t peer = 0;
     connect_status = nixl_peer_connect(agent_, &p, &peer);
-    if (connect_status < 0)
+    if (connect_status < 0) {
+        connect_text = last_error();
         return 0;
+    }
     if (!wait_for(timeout_ns + 5 * second_ns, [&] { return outcomes_[p.user_data].settled; })) {
         connect_status = NIXL_ERR_TIMEOUT;
         return 0;
     }
     connect_status = outcomes_[p.user_data].event.status;
+    connect_text = info(peer).reason;
     return connect_status < 0 ? 0 : peer;
 }
 

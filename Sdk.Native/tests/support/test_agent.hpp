@@ -66,6 +66,7 @@ class test_agent {
     // Starts and waits. 0 with the status in connect_status if it did not connect.
     uint64_t connect(std::span<const uint8_t> metadata, uint64_t timeout_ns = patience_ns);
     int32_t connect_status = NIXL_SUCCESS;
+    std::string connect_text; // why
     nixl_peer_info_t info(uint64_t peer) const;
     // Waits until the peer has this state.
     bool wait_state(uint64_t peer, nixl_peer_state_t state, uint64_t timeout_ns = patience_ns);
@@ -78,9 +79,9 @@ class test_agent {
         nixl_op_t op = NIXL_OP_WRITE;
         uint64_t local = 0;
         uint64_t remote = 0;
-        std::span<const uint32_t> local_ids;
-        std::span<const uint32_t> remote_ids;
-        std::optional<std::span<const uint8_t>> notification;
+        std::span<const uint32_t> local_ids = {};
+        std::span<const uint32_t> remote_ids = {};
+        std::optional<std::span<const uint8_t>> notification = std::nullopt;
         uint64_t timeout_ns = patience_ns;
     };
     // The operation's number for wait(); 0 and the status in post_status if it was refused.
