@@ -71,7 +71,8 @@ failure foreign_batch::run(pid_t pid, int pidfd, bool write, std::uint64_t& move
         write ? ::process_vm_writev(pid, l, count_, r, count_, 0) : ::process_vm_readv(pid, l, count_, r, count_, 0);
     const int error = n < 0 ? errno : 0;
     moved = n > 0 ? static_cast<std::uint64_t>(n) : 0;
-    if (control::has_exited(pidfd))
+    // A process that exits loses its memory (ESRCH) a moment before its pidfd says so.
+    if (error == ESRCH || control::has_exited(pidfd))
         return gone();
     if (moved == bytes_)
         return failure::success();

@@ -15,6 +15,12 @@ failure revoked(const piece& p) noexcept {
         .at(p.entry, p.remote, p.length);
 }
 
+failure missing(const piece& p) noexcept {
+    return fail(NIXL_ERR_NOT_FOUND, "the peer no longer offers this memory, or it cannot be reached from this process: "
+                                    "load the peer's metadata again")
+        .at(p.entry, p.remote, p.length);
+}
+
 failure out_of_bounds(const piece& p) noexcept {
     return fail(NIXL_ERR_INVALID_PARAM, "a piece lies outside of the peer's registered region")
         .at(p.entry, p.remote, p.length);
@@ -97,8 +103,14 @@ mover::result mover::step(request& r, const route& via, std::uint64_t chunk_byte
             last = nullptr;
             continue;
         }
-        if (m.slot.word != region_foreign)
-            return run_batch(r, via, why) ? result::blocked : result::failed;
+        if (m.slot.word != region_foreign) {
+            if (!run_batch(r, via, why))
+                return result::failed;
+            if (m.slot.word == region_unresolved)
+                return result::blocked;
+            why = missing(p);
+            return result::failed;
+        }
         if (&m != last && !hold(m, *via.page)) {
             failure ignored;
             (void)run_batch(r, via, ignored);

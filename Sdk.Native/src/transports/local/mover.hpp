@@ -25,16 +25,17 @@ struct route {
 
 // What a remote_region's slot holds once the region has been resolved (outbound::resolve):
 //   key = generation << 32 | slot, word = one of these, handle = where it is mapped here (arena), state = the mapping.
-inline constexpr std::uint64_t region_unresolved = 0;
+inline constexpr std::uint64_t region_unresolved = 0; // not looked at yet
 inline constexpr std::uint64_t region_mapped = 1;
 inline constexpr std::uint64_t region_foreign = 2;
+inline constexpr std::uint64_t region_missing = 3; // the peer did not hand over its arena, or cannot be reached
 
 class mover {
   public:
     enum class result {
         more,    // the chunk is done, the request is not
         done,    // every byte has been moved
-        blocked, // the next piece lies in a region that is not resolved
+        blocked, // the next piece lies in a region that has not been looked at yet
         failed   // `why` says which piece
     };
     // Updates r.cursor, r.bytes_done and r.operations. On return nothing of the request is being touched.

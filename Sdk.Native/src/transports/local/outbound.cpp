@@ -148,7 +148,7 @@ void outbound::prepared() noexcept {
         f = fail(NIXL_ERR_OUT_OF_MEMORY, "%s", e.what());
     }
     if (state_ == state::connected) {
-        queue_.regions_resolved(); // those that are still not known fail by themselves
+        queue_.regions_resolved(); // those for missing regions fail by themselves
         return;
     }
     if (!f.ok())
@@ -165,7 +165,9 @@ failure outbound::resolve_regions() {
     for (const auto& m : metadata->regions) {
         if (m->key(NIXL_TRANSPORT_LOCAL).empty())
             continue;
-        if (m->slot.word == region_unresolved && !resolve(*m)) {
+        const bool known = m->slot.word == region_mapped || m->slot.word == region_foreign;
+        if (!known && !resolve(*m)) {
+            m->slot.word = region_missing;
             if (first.ok())
                 first = (foreign_.ok() ? fail(NIXL_ERR_NOT_FOUND, "the peer no longer offers memory of its metadata")
                                        : failure(foreign_))
@@ -236,9 +238,11 @@ bool outbound::work(std::uint64_t) noexcept {
     if (state_ != state::connected)
         return worked;
     const route via{&page_, process_.pid, process_.pidfd.get()};
-    if (queue_.move_chunk(via, sync_done_ != sync_sent_ || unresolved_))
+    if (queue_.move_chunk(via))
         worked = true;
     try {
+        if (queue_.waits_for_regions() && sync_done_ == sync_sent_ && !unresolved_)
+            ask_for_regions();
         queue_.send_notifications(*session_);
     } catch (const std::exception& e) {
         end(fail(NIXL_ERR_OUT_OF_MEMORY, "%s", e.what()), false);

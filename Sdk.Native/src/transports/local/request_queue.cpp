@@ -49,7 +49,7 @@ void request_queue::submit(request& r, std::uint64_t now) noexcept {
     enter(r, r.kind == request_kind::notification ? in_credit : in_moving);
 }
 
-bool request_queue::move_chunk(const route& via, bool regions_pending) noexcept {
+bool request_queue::move_chunk(const route& via) noexcept {
     request* const r = moving_.front();
     if (r == nullptr)
         return false;
@@ -69,20 +69,13 @@ bool request_queue::move_chunk(const route& via, bool regions_pending) noexcept 
     target.in_flight_bytes.store(std::min(context_.settings.chunk_bytes, r->cursor.remaining()),
                                  std::memory_order_relaxed);
     failure why;
-    auto result = context_.mover.step(*r, via, context_.settings.chunk_bytes, why);
+    const auto result = context_.mover.step(*r, via, context_.settings.chunk_bytes, why);
     target.in_flight_operations.store(0, std::memory_order_relaxed);
     target.in_flight_bytes.store(0, std::memory_order_relaxed);
 
     auto& n = context_.counters;
     transport_counters::add(r->op == NIXL_OP_WRITE ? n.written_bytes : n.read_bytes, r->bytes_done - bytes_before);
     transport_counters::add(n.operations, r->operations - operations_before);
-    if (result == mover::result::blocked && !regions_pending) {
-        piece p;
-        (void)r->cursor.peek(1, p);
-        why = fail(NIXL_ERR_NOT_FOUND, "the peer no longer offers this memory: load its metadata again")
-                  .at(p.entry, p.remote, p.length);
-        result = mover::result::failed;
-    }
     switch (result) {
     case mover::result::more:
         enter(*r, in_moving); // at the end: requests of one peer take turns

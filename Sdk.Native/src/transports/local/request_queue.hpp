@@ -22,8 +22,9 @@ class request_queue {
 
     void submit(request& r, std::uint64_t now) noexcept;
     // Moves one chunk of the next request. False: nothing can be moved now.
-    bool move_chunk(const route& via, bool regions_pending) noexcept;
-    // After SYNC_DONE.
+    bool move_chunk(const route& via) noexcept;
+    // Requests for regions that are not known yet: the owner sends SYNC and says when that is done.
+    bool waits_for_regions() const noexcept { return !regions_.empty(); }
     void regions_resolved() noexcept;
     // Sends what credits allow.
     void send_notifications(control::session& s);
