@@ -145,6 +145,12 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
         foreach (var pool in All()) await pool.WhenQuiescedAsync().ConfigureAwait(false);
     }
 
+    /// <summary>For tests.</summary>
+    internal int TransferCount => All().Sum(static pool => pool.Count);
+
+    /// <summary>For tests.</summary>
+    internal int IdleCount => All().Sum(static pool => pool.IdleCount);
+
     private IEnumerable<TransferPool> All() => _writes.Concat(_reads).OfType<TransferPool>();
 
     private int OnlyGroup() => _groups.Length == 1

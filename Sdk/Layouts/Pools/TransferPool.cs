@@ -42,6 +42,19 @@ internal sealed class TransferPool : IDisposable
         }
     }
 
+    /// <summary>Transfers that can be handed out. For tests.</summary>
+    internal int IdleCount
+    {
+        get
+        {
+            lock (_sync)
+            {
+                Sweep();
+                return _idle.Count;
+            }
+        }
+    }
+
     public ValueTask<TransferResult> PostAsync(
         ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, in PostOptions options, CancellationToken cancellationToken)
     {
@@ -93,16 +106,22 @@ internal sealed class TransferPool : IDisposable
         lock (_sync)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            for (var i = _quiescing.Count - 1; i >= 0; i--)
-            {
-                if (_quiescing[i].IsActive) continue;
-                _idle.Push(_quiescing[i]);
-                _quiescing.RemoveAt(i);
-            }
+            Sweep();
             if (_idle.TryPop(out var transfer)) return transfer;
             var made = _agent.CreateTransfer(_operation, _local, _remote);
             _all.Add(made);
             return new PooledTransfer(this, made);
+        }
+    }
+
+    /// <summary>What has quiesced since it failed is idle again. Under the lock.</summary>
+    private void Sweep()
+    {
+        for (var i = _quiescing.Count - 1; i >= 0; i--)
+        {
+            if (_quiescing[i].IsActive) continue;
+            _idle.Push(_quiescing[i]);
+            _quiescing.RemoveAt(i);
         }
     }
 }
