@@ -153,4 +153,14 @@ public sealed class HostingOptionsTests
             .Except(typeof(NixlOptions).GetProperties().Select(property => property.Name)).Except(fromContainer);
         Assert.Empty(missing);
     }
+    [Fact]
+    public void What_is_not_configured_is_what_an_agent_has_by_itself()
+    {
+        var mapped = NixlOptionsMapping.ToAgentOptions(new NixlOptions { Name = "a" }, default);
+        var own = new NixlAgentOptions { Name = "a" };
+        foreach (var property in typeof(NixlAgentOptions).GetProperties().Where(property => property.Name != nameof(NixlAgentOptions.Metadata)))
+            Assert.Equal(property.GetValue(own), property.GetValue(mapped));
+        foreach (var property in typeof(MetadataOptions).GetProperties())
+            Assert.Equal(property.GetValue(own.Metadata), property.GetValue(mapped.Metadata));
+    }
 }
