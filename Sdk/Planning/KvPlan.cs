@@ -31,6 +31,7 @@ sealed record KvPlan(KvSchema Schema, KvParallel Parallel, KvList<KvGroupPlan> G
     /// <param name="parallel">The rank.</param>
     /// <param name="blocks">The number of blocks, at least 1.</param>
     /// <exception cref="LayoutException">The layout cannot be planned; the exception lists why.</exception>
+    /// <exception cref="OverflowException">That many blocks are more bytes than 64 bits can count.</exception>
     public static KvPlan Create(KvSchema schema, KvParallel parallel, long blocks)
     {
         Require(schema, nameof(schema));
@@ -45,6 +46,7 @@ sealed record KvPlan(KvSchema Schema, KvParallel Parallel, KvList<KvGroupPlan> G
     /// <param name="parallel">The rank.</param>
     /// <param name="blocks">The number of blocks of each group, at least 1.</param>
     /// <exception cref="LayoutException">The layout cannot be planned; the exception lists why.</exception>
+    /// <exception cref="OverflowException">That many blocks are more bytes than 64 bits can count.</exception>
     public static KvPlan Create(KvSchema schema, KvParallel parallel, KvList<long> blocks)
     {
         Require(schema, nameof(schema));

@@ -15,7 +15,7 @@ static class LayoutTextParser
     public const int MaxLength = 64 * 1024;
 
     /// <summary>The most groups a text may have.</summary>
-    private const int MaxGroups = 64;
+    private const int MaxGroups = 16;
 
     /// <summary>The most layers a group may name.</summary>
     private const int MaxLayers = 4096;

@@ -7,10 +7,10 @@ namespace Nixl.Sdk.Planning;
 internal sealed class PieceRuns
 {
     /// <summary>More pieces than this per block are a mistake, not a layout.</summary>
-    public const int MaxPieces = 1 << 17;
+    public const int MaxPieces = 1 << 16;
 
     /// <summary>The same for tensors of a group. Both bound what a schema from another machine can make us allocate.</summary>
-    public const int MaxTensors = 1 << 17;
+    public const int MaxTensors = 1 << 15;
 
     private List<Run> _runs = [];
     private bool _outsideBlock;

@@ -85,6 +85,7 @@ public sealed class CheckValueTests
         Assert.Equal(2 * 8 * 4096, LlamaSplitNhd.BytesPerBlockAndLayer);
         Assert.Equal(656 * 64 * 61, DeepSeekV32.Mla.BytesPerBlock);
         Assert.Equal(132 * 61, DeepSeekV32.Indexer.BytesPerToken);
+        Assert.Equal(160, LlamaFlashAttention.PiecesPerBlock);
         Assert.Equal(23 * 4096 * 521, NemotronState.PageBytesPerBlock);
     }
 

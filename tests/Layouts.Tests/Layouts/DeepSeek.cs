@@ -41,3 +41,23 @@ public readonly partial struct DeepSeekV32
         [KvComponent(Float32, 1, ScaleOf = nameof(Key))] public static partial KvComponent Scale { get; }
     }
 }
+
+/// <summary>The same two groups, small enough to look at every byte.</summary>
+[KvLayout]
+public readonly partial struct TinyTwoGroups
+{
+    [KvGroup(KvOrder.MlaAlternating, Layers = 2, BlockTokens = 4)]
+    public readonly partial struct Mla
+    {
+        [KvComponent(Fp8E4M3, 64)] public static partial KvComponent Latent { get; }
+        [KvComponent(Float32, 4, ScaleOf = nameof(Latent))] public static partial KvComponent Scale { get; }
+        [KvComponent(BFloat16, 8)] public static partial KvComponent Rope { get; }
+    }
+
+    [KvGroup(KvOrder.Indexer, Layers = 3, BlockTokens = 4)]
+    public readonly partial struct Indexer
+    {
+        [KvComponent(Fp8E4M3, 32)] public static partial KvComponent Key { get; }
+        [KvComponent(Float32, 1, ScaleOf = nameof(Key))] public static partial KvComponent Scale { get; }
+    }
+}
