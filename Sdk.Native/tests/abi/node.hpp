@@ -85,7 +85,7 @@ class node {
 nixl_strided_region_t region(const void* base, uint64_t length, uint64_t count = 1, uint64_t stride = 0);
 
 struct post {
-    nixl_op_t op = NIXL_OP_WRITE;
+    uint32_t op = NIXL_OP_WRITE;
     uint64_t local_list = 0;
     uint64_t remote_list = 0;
     std::vector<uint32_t> local_ids{};
