@@ -1,8 +1,9 @@
 #include "core/inbox.hpp"
 
+#include "core/waiting.hpp"
+
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -128,17 +129,11 @@ failure inbox::read(nixl_notification_t& header, uint8_t* payload, uint64_t capa
 template <class Ready>
 bool inbox::wait_for(std::unique_lock<std::mutex>& lock, deadline until, Ready&& ready) noexcept {
     const uint64_t wakes = wakes_;
-    // steady_clock is CLOCK_MONOTONIC in libstdc++, the clock of deadline.
-    const uint64_t furthest = now_ns() + 3'600'000'000'000u * 24; // a day at a time keeps the arithmetic in range
-    const std::chrono::steady_clock::time_point at{
-        std::chrono::nanoseconds(static_cast<int64_t>(std::min(until.at_ns, furthest)))};
     const auto woken = [&] { return wake_pending_ || wakes_ != wakes; };
     ++waiters_;
-    bool timed_out = false;
-    while (!ready() && !woken() && !timed_out)
-        timed_out = ready_.wait_until(lock, at) == std::cv_status::timeout;
+    const bool happened = wait_until(ready_, lock, until, [&] { return ready() || woken(); });
     --waiters_;
-    return ready() || woken();
+    return happened;
 }
 
 failure inbox::wait(deadline until) noexcept {

@@ -1,5 +1,7 @@
 #include "transports/fabric/opener.hpp"
 
+#include "core/waiting.hpp"
+
 #include <pthread.h>
 
 namespace nixl::fabric {
@@ -38,7 +40,7 @@ void opener::loop() noexcept {
         std::function<void()> job;
         {
             std::unique_lock lock(mutex_);
-            changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+            wait_until(changed_, lock, deadline::never(), [this] { return stopping_ || !jobs_.empty(); });
             if (stopping_) {
                 return;
             }

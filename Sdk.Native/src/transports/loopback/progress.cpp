@@ -1,8 +1,9 @@
 // The progress thread's loop and its connections.
 #include "transports/loopback/progress.hpp"
 
+#include "core/waiting.hpp"
+
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -23,12 +24,7 @@ uint64_t key_of(const std::string& bytes) noexcept {
 bool loopback_transport::take_work(deadline until, std::vector<command>& commands, request*& submitted) noexcept {
     std::unique_lock lock(mutex_);
     const auto ready = [&] { return stopping_ || woken_ || !commands_.empty() || submitted_head_ != nullptr; };
-    if (until == deadline::never())
-        work_.wait(lock, ready);
-    else if (!until.passed())
-        work_.wait_until(
-            lock, std::chrono::steady_clock::time_point(std::chrono::nanoseconds(static_cast<int64_t>(until.at_ns))),
-            ready);
+    wait_until(work_, lock, until, ready);
     woken_ = false;
     commands.swap(commands_);
     submitted = std::exchange(submitted_head_, nullptr);
