@@ -54,7 +54,7 @@ internal static class DemoCommand
             if (options.Json) console.Line(JsonSerializer.Serialize(report, DemoReportJson.Default.DemoReport));
             return report.Problems.Count == 0 ? 0 : 1;
         }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        catch (Exception e) when (cancellation.IsCancellationRequested && (e is OperationCanceledException or EngineFailedException))
         {
             await Console.Error.WriteLineAsync("\nCancelled; the engines have stopped.");
             return 130;

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Nixl.Sdk.Metadata;
 using Nixl.Sdk.Samples.Model;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
@@ -50,11 +49,10 @@ internal abstract class EngineService : BackgroundService
         {
             // A poisoned pool: what is read without having been written is not a number, and noticed.
             for (var block = 0; block < Cache.Blocks; block++) Cache.Poison(block);
-            await using var exchange = new DirectMetadataExchange();
-            await exchange.PublishAsync(Context.Agent.Name, Context.Agent.ExportMetadata, stoppingToken);
+            var endpoint = Context.Exchange.Endpoint ?? throw new InvalidOperationException("The metadata exchange does not listen.");
             await Context.Channel.SendAsync(
                 new ReadyMessage(
-                    Context.Agent.Name, Environment.ProcessId, exchange.Endpoint!.Address.ToString(), exchange.Endpoint.Port,
+                    Context.Agent.Name, Environment.ProcessId, endpoint.Address.ToString(), endpoint.Port,
                     Context.Pool.Fingerprint.ToString()!, Context.Pool.Blocks), stoppingToken);
             var compute = Task.Run(() => ComputeAsync(ending.Token), ending.Token);
             var messages = ReadMessagesAsync(ending.Token);

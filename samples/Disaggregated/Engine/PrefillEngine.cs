@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Nixl.Sdk.Metadata;
 using Nixl.Sdk.Samples.Model;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
@@ -57,8 +56,7 @@ internal sealed class PrefillEngine(EngineContext context, IHostApplicationLifet
     /// <summary>Once per decode engine: metadata, connection, comparison of layouts, prepared lists.</summary>
     private async Task ConnectAsync(ConnectMessage connect, CancellationToken cancellation)
     {
-        await using var exchange = new DirectMetadataExchange(new DirectMetadataExchangeOptions { Listen = null });
-        var metadata = await exchange.FetchAsync(connect.Peer, connect.Host, connect.Port, Context.Options.Timeout, cancellation);
+        var metadata = await Context.Exchange.FetchAsync(connect.Peer, connect.Host, connect.Port, Context.Options.Timeout, cancellation);
         var remote = await Context.Agent.ConnectAsync(metadata, new ConnectOptions { Timeout = Context.Options.Timeout }, cancellation);
         _peers[connect.Peer] = Context.Pool.Connect(remote);
         await Context.Channel.SendAsync(
