@@ -99,8 +99,8 @@ class agent final : public transport_events, private inbox::reader {
     const agent_settings settings_;
     std::atomic<bool> closed_{false};
     buffer_pool buffers_; // before everything that holds buffers
+    operation_pool operations_; // before the inbox, whose unread events lie in the operations
     inbox inbox_{*this};
-    operation_pool operations_;
     memory_table memory_;
     handle_table<nixl::arena, handle_type::arena> arenas_{1u << 16};
     handle_table<prepared_list, handle_type::list> lists_{1u << 20};

@@ -1,7 +1,7 @@
 // Bytes between two agents over libfabric: every target poisoned, every byte checked.
 #include "fabric/pair.hpp"
 
-#include <cstring>
+#include <sys/mman.h>
 
 namespace nixl::test {
 namespace {
@@ -140,6 +140,69 @@ TEST(FabricTransfer, Both_directions_at_once) {
     EXPECT_EQ(p.b.result(second).event.status, NIXL_SUCCESS);
     EXPECT_EQ(first_difference(std::span(p.b_memory).first(half), 1), all_match);
     EXPECT_EQ(first_difference(std::span(p.a_memory).subspan(half), 5), all_match);
+}
+
+TEST(FabricTransfer, A_small_request_behind_a_bulk_one_does_not_wait_for_its_end) {
+    const scattered bulk({{1 << 20, 0}}, 256);
+    const scattered small({{4096, 0}}, 1);
+    agent_pair p(bulk.bytes(), bulk.bytes());
+    ASSERT_TRUE(p.ok()) << p.why();
+    const auto ids = shuffled_ids(bulk.blocks(), bulk.blocks(), 1);
+    const uint32_t zero = 0;
+    test_agent::post large{.local = p.local(bulk), .remote = p.remote(bulk), .local_ids = ids, .remote_ids = ids};
+    test_agent::post little{
+        .local = p.local(small), .remote = p.remote(small), .local_ids = {&zero, 1}, .remote_ids = {&zero, 1}};
+    const uint64_t first = p.a.start(large);
+    const uint64_t second = p.a.start(little);
+    ASSERT_NE(first, 0u);
+    ASSERT_NE(second, 0u);
+    ASSERT_TRUE(p.a.wait_quiesced(first));
+    ASSERT_TRUE(p.a.wait_quiesced(second));
+    EXPECT_EQ(p.a.result(first).event.status, NIXL_SUCCESS);
+    EXPECT_EQ(p.a.result(second).event.status, NIXL_SUCCESS);
+    EXPECT_LT(p.a.result(second).event.settled_ns, p.a.result(first).event.settled_ns);
+}
+
+TEST(FabricTransfer, Regions_above_four_gibibytes_are_addressed_in_full) {
+    constexpr uint64_t length = 5ull << 30;
+    constexpr uint64_t stride = 1ull << 30;
+    constexpr uint64_t piece = 70'001;
+    const auto sparse = [] { // only the touched pages exist
+        void* at = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return at == MAP_FAILED ? std::span<std::byte>{} : std::span(static_cast<std::byte*>(at), length);
+    };
+    const auto from = sparse();
+    const auto to = sparse();
+    ASSERT_FALSE(from.empty() || to.empty());
+    {
+        test_agent a("a");
+        test_agent b("b");
+        ASSERT_NE(a.add_region(from), 0u) << a.last_error();
+        ASSERT_NE(b.add_region(to), 0u) << b.last_error();
+        const uint64_t peer = a.connect(b.metadata());
+        ASSERT_NE(peer, 0u) << a.connect_text;
+        const nixl_strided_region_t here = strided(from.data() + 12'345, stride, piece, 5);
+        const nixl_strided_region_t there = strided(to.data() + 54'321, stride, piece, 5);
+        const uint32_t from_ids[] = {4, 0, 3};
+        const uint32_t to_ids[] = {0, 4, 1};
+        for (size_t i = 0; i < 3; ++i) {
+            fill_pattern(from.subspan(12'345 + from_ids[i] * stride, piece), i);
+            fill_poison(to.subspan(54'321 + to_ids[i] * stride - 64, piece + 128));
+        }
+        test_agent::post post{.local = a.list(0, {&here, 1}),
+                              .remote = a.list(peer, {&there, 1}),
+                              .local_ids = from_ids,
+                              .remote_ids = to_ids};
+        EXPECT_EQ(a.run(post), NIXL_SUCCESS);
+        for (size_t i = 0; i < 3; ++i) {
+            const uint64_t at = 54'321 + to_ids[i] * stride;
+            EXPECT_EQ(first_difference(to.subspan(at, piece), i), all_match) << i;
+            EXPECT_EQ(first_not_poison(to.subspan(at - 64, 64)), all_match) << i;
+            EXPECT_EQ(first_not_poison(to.subspan(at + piece, 64)), all_match) << i;
+        }
+    }
+    ::munmap(from.data(), length);
+    ::munmap(to.data(), length);
 }
 
 TEST(FabricTransfer, The_peer_info_names_library_and_provider) {

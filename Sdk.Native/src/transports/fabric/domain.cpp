@@ -83,6 +83,7 @@ std::unique_ptr<domain> domain::open(std::shared_ptr<const library> lib, const s
     if (!source_host.empty()) {
         rc = l.getinfo(l.api_version(), source_host.c_str(), nullptr, FI_SOURCE, hints.get(), &found);
     }
+    const bool source_known = rc == 0;
     if (rc != 0) {
         // A provider whose addresses are not IP addresses, or whose device is not on that one, chooses by itself.
         rc = l.getinfo(l.api_version(), nullptr, nullptr, 0, hints.get(), &found);
@@ -114,6 +115,7 @@ std::unique_ptr<domain> domain::open(std::shared_ptr<const library> lib, const s
     }
     d->domain_.reset(opened);
     d->limits_ = read_limits(*found);
+    d->source_known_ = source_known;
     d->provider_ = found->fabric_attr->prov_name != nullptr ? found->fabric_attr->prov_name : provider;
     return d;
 }

@@ -37,6 +37,8 @@ class domain {
     ::fid_domain* handle() const noexcept { return domain_.get(); }
     const provider_limits& limits() const noexcept { return limits_; }
     const std::string& provider() const noexcept { return provider_; }
+    // The provider accepted `source_host`; else it chose where to send from and listen.
+    bool source_known() const noexcept { return source_known_; }
     // One line for people: domain, limits, memory modes.
     std::string describe() const;
 
@@ -51,6 +53,7 @@ class domain {
     domain_handle domain_;
     provider_limits limits_;
     std::string provider_;
+    bool source_known_ = false;
 };
 
 } // namespace nixl::fabric

@@ -28,14 +28,12 @@ bool wildcard(const void* address, size_t length) {
     return false;
 }
 
-// Binds to the address that the control connection uses, with a port of its own, if the provider speaks IP addresses
-// and was not told one when the domain was opened.
+bool speaks_ip(const ::fi_info& info) noexcept {
+    return info.addr_format == FI_SOCKADDR || info.addr_format == FI_SOCKADDR_IN || info.addr_format == FI_SOCKADDR_IN6;
+}
+
+// Binds to the address that the control connection uses, with a port of its own.
 bool use_local_address(::fi_info& info, const ::sockaddr* local) {
-    const bool ip =
-        info.addr_format == FI_SOCKADDR || info.addr_format == FI_SOCKADDR_IN || info.addr_format == FI_SOCKADDR_IN6;
-    if (local == nullptr || !ip || !wildcard(info.src_addr, info.src_addrlen)) {
-        return true;
-    }
     const size_t length = local->sa_family == AF_INET ? sizeof(::sockaddr_in) : sizeof(::sockaddr_in6);
     void* copy = std::malloc(length); // freed with the info, by the library's free()
     if (copy == nullptr) {
@@ -73,8 +71,8 @@ std::unique_ptr<endpoint> endpoint::open(std::shared_ptr<const domain> shared, c
                                          uint64_t operations, std::string& why) {
     std::unique_ptr<endpoint> e(new endpoint(std::move(shared)));
     const domain& d = *e->domain_;
-    const auto failed = [&](const char* step, int64_t rc) {
-        why = std::string(step) + " failed: " + d.lib().error_text(rc);
+    const auto failed = [&](const char* what, int64_t code) -> std::unique_ptr<endpoint> {
+        why = std::string(what) + " failed: " + d.lib().error_text(code);
         return nullptr;
     };
     int rc = 0;
@@ -99,30 +97,51 @@ std::unique_ptr<endpoint> endpoint::open(std::shared_ptr<const domain> shared, c
     }
     e->addresses_.reset(av);
 
-    const info_handle info = d.copy_info();
-    if (info == nullptr || !use_local_address(*info, local)) {
+    const info_handle as_given = d.copy_info();
+    const info_handle as_control = d.copy_info();
+    if (as_given == nullptr || as_control == nullptr) {
         return failed("copying the provider's description", -FI_ENOMEM);
     }
-    ::fid_ep* ep = nullptr;
-    rc = fi_endpoint(d.handle(), info.get(), &ep, nullptr);
+    // The provider was told an address when the domain was opened, or the control connection knows one; where that is
+    // not one of the provider's (another network), the provider's own choice is left.
+    const bool free_choice = !d.source_known() || wildcard(as_given->src_addr, as_given->src_addrlen);
+    const char* step = "";
+    rc = -FI_ENODATA;
+    if (local != nullptr && free_choice && speaks_ip(*as_given) && use_local_address(*as_control, local)) {
+        rc = e->enable(*as_control, step);
+    }
     if (rc != 0) {
-        return failed("opening an endpoint", rc);
+        rc = e->enable(*as_given, step);
     }
-    e->endpoint_.reset(ep);
-    if ((rc = fi_ep_bind(ep, &e->queue_->fid, FI_TRANSMIT | FI_RECV)) != 0 ||
-        (rc = fi_ep_bind(ep, &e->addresses_->fid, 0)) != 0) {
-        return failed("binding an endpoint", rc);
+    return rc == 0 ? std::move(e) : failed(step, rc);
+}
+
+int endpoint::enable(::fi_info& info, const char*& step) {
+    endpoint_.reset();
+    ::fid_ep* ep = nullptr;
+    step = "opening an endpoint";
+    int rc = fi_endpoint(domain_->handle(), &info, &ep, nullptr);
+    if (rc != 0) {
+        return rc;
     }
+    endpoint_.reset(ep);
+    step = "binding an endpoint";
+    if ((rc = fi_ep_bind(ep, &queue_->fid, FI_TRANSMIT | FI_RECV)) != 0 ||
+        (rc = fi_ep_bind(ep, &addresses_->fid, 0)) != 0) {
+        return rc;
+    }
+    step = "enabling an endpoint";
     if ((rc = fi_enable(ep)) != 0) {
-        return failed("enabling an endpoint", rc);
+        return rc;
     }
+    step = "reading an endpoint's address";
     std::array<char, 256> name{};
     size_t length = name.size();
-    if ((rc = fi_getname(&ep->fid, name.data(), &length)) != 0 || length > name.size()) {
-        return failed("reading an endpoint's address", rc);
+    if ((rc = fi_getname(&ep->fid, name.data(), &length)) != 0) {
+        return rc;
     }
-    e->address_.assign(name.data(), length);
-    return e;
+    address_.assign(name.data(), std::min(length, name.size()));
+    return 0;
 }
 
 bool endpoint::insert_peer(const std::string& address, std::string& why) {

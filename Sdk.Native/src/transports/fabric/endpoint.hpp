@@ -33,7 +33,8 @@ struct completion {
 
 class endpoint {
   public:
-    // `local`: address to bind if the provider left that open; may be null. Room for `operations` completions.
+    // `local`: address to bind if none was given when the domain was opened; may be null. Room for `operations`
+    // completions.
     static std::unique_ptr<endpoint> open(std::shared_ptr<const domain> d, const ::sockaddr* local, uint64_t operations,
                                           std::string& why);
     ~endpoint();
@@ -56,6 +57,7 @@ class endpoint {
 
   private:
     explicit endpoint(std::shared_ptr<const domain> d) : domain_(std::move(d)) {}
+    int enable(::fi_info& info, const char*& step); // 0 or a libfabric error at `step`
     int64_t read_error(completion& out);
 
     const std::shared_ptr<const domain> domain_; // first: outlives the handles below
