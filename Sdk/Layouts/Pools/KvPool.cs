@@ -35,6 +35,7 @@ public abstract partial class KvPool : IDisposable
             for (var i = 0; i < Groups.Length; i++)
                 if (Groups[i].Regions.Length > 0) _lists[i] = agent.PrepareLocal(Groups[i].Regions, ListMode.Block);
             _advertisement = Advertise();
+            PoolCodec.Write(new MetadataWriter(), _advertisement); // what cannot be advertised is refused here, not at the export
             agent.Advertise(_advertisement);
         }
         catch

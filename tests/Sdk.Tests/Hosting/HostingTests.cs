@@ -161,8 +161,8 @@ public sealed class HostingTests
         });
         await prefill.StartAsync().SoonAsync();
 
-        var metadata = await prefill.Services.GetRequiredService<IMetadataExchange>().FetchAsync("decode-0", Deadlines.Soon).SoonAsync();
-        var peer = await prefill.Services.GetRequiredKeyedService<NixlAgent>("prefill-0").ConnectAsync(metadata).SoonAsync();
+        var exchange = prefill.Services.GetRequiredService<IMetadataExchange>();
+        var peer = await prefill.Services.GetRequiredKeyedService<NixlAgent>("prefill-0").ConnectAsync(exchange, "decode-0", Deadlines.Soon).SoonAsync();
         Assert.True(peer.Metadata.IsAuthenticated);
         await using var remote = prefill.Services.GetRequiredKeyedService<KvPool<SplitKv>>("prefill-0").Connect(peer);
         await remote.WriteBlocksAsync([1], [2]).SoonAsync();

@@ -184,6 +184,22 @@ public sealed class DirectExchangeTests
     }
 
     [Fact]
+    public async Task Connecting_by_name_refuses_somebody_elses_metadata_and_keeps_its_deadline()
+    {
+        var fake = new Testing.FakeTransport();
+        await using var a = await NixlAgent.CreateAsync(new() { Name = "a", Transport = fake });
+        await using var b = await NixlAgent.CreateAsync(new() { Name = "b", Transport = fake });
+        await using var exchange = new InMemoryMetadataExchange();
+        await exchange.PublishAsync("b", b.ExportMetadata);
+        await exchange.PublishAsync("c", b.ExportMetadata);
+        Assert.Equal("b", (await a.ConnectAsync(exchange, "b", Patience)).Name);
+        var error = await Assert.ThrowsAsync<MetadataException>(async () => await a.ConnectAsync(exchange, "c", Patience));
+        Assert.Equal("agent", error.Field);
+        var late = await Assert.ThrowsAsync<MetadataExchangeException>(async () => await a.ConnectAsync(exchange, "d", TimeSpan.FromMilliseconds(50)));
+        Assert.Equal(NixlStatus.Timeout, late.Status);
+    }
+
+    [Fact]
     public async Task In_memory_gives_what_was_published_and_waits_for_it()
     {
         await using var exchange = new InMemoryMetadataExchange();

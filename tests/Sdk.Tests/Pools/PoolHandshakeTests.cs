@@ -125,6 +125,17 @@ public sealed class PoolHandshakeTests
         Assert.Throws<ArgumentException>(() => KvPool<SplitKv>.Allocate(pair.A, 4, new ModelIdentity(name, revision, rope)));
     }
 
+    [Theory]
+    [InlineData("tiny\nllama")]
+    [InlineData(null)]
+    public async Task A_model_that_cannot_be_advertised_is_refused_when_the_pool_is_made(string? name)
+    {
+        await using var pair = await Pair.CreateAsync(Backend.Fake);
+        var model = new ModelIdentity(name ?? new string('x', 513), "r");
+        Assert.Throws<ArgumentException>(() => KvPool<SplitKv>.Allocate(pair.A, 4, model));
+        Assert.Empty(MetadataCodec.Decode(pair.A.ExportMetadata()).Pools);
+    }
+
     [Fact]
     public async Task An_advertisement_that_contradicts_itself_is_refused()
     {
