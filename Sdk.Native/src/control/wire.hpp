@@ -191,7 +191,4 @@ wire_error decode(std::span<const std::uint8_t> body, arena& m) noexcept;
 wire_error decode(std::span<const std::uint8_t> body, extension& m) noexcept;
 bool decode_coverage_run(std::span<const std::uint8_t> coverage, std::size_t index, coverage_run& run) noexcept;
 
-// [A-Za-z0-9._-]{1,128}
-bool valid_name(std::string_view name) noexcept;
-
 } // namespace nixl::control

@@ -1,7 +1,9 @@
 #include "control/wire.hpp"
 #include "control/wire_bytes.hpp"
+#include "core/blob.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace nixl::control {
 namespace {
@@ -25,13 +27,6 @@ bool is_power_of_two(std::uint64_t v) noexcept {
 }
 
 } // namespace
-
-bool valid_name(std::string_view name) noexcept {
-    return !name.empty() && name.size() <= NIXL_NAME_MAX && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-               c == '-';
-    });
-}
 
 const char* message_name(message_type type) noexcept {
     static constexpr const char* names[] = {"?",      "HELLO",     "WELCOME", "REJECT",   "NOTIFY", "NOTIFY_ACK",
@@ -81,9 +76,9 @@ wire_error decode(std::span<const std::uint8_t> body, hello& m) noexcept {
     std::copy(token.begin(), token.end(), m.token.begin());
     if (m.protocol_low == 0 || m.protocol_low > m.protocol_high)
         return "HELLO protocol: empty range";
-    if (!valid_name(m.initiator_name))
+    if (!valid_agent_name(m.initiator_name))
         return "HELLO initiator name: not [A-Za-z0-9._-]{1,128}";
-    if (!valid_name(m.target_name))
+    if (!valid_agent_name(m.target_name))
         return "HELLO target name: not [A-Za-z0-9._-]{1,128}";
     if (m.initiator_incarnation == 0 || m.target_incarnation == 0)
         return "HELLO incarnation: zero";

@@ -18,7 +18,7 @@ transport_slot& own(local_region& r) noexcept {
 
 } // namespace
 
-// transport_slot::key holds generation << 32 | slot.
+// transport_slot::key holds generation << 32 | slot. Written once, before the region is visible to other threads.
 region_key region_table::key_of(const local_region& r) noexcept {
     const auto& s = r.slot(NIXL_TRANSPORT_LOCAL);
     region_key k;
@@ -73,10 +73,9 @@ bool region_table::inside(const shared_page& p, std::uint32_t slot) noexcept {
     return p.page.in_use(slot) && !control::has_exited(p.pidfd.get());
 }
 
-void region_table::forget(local_region& r, std::uint32_t slot) noexcept {
+void region_table::forget(const local_region& r, std::uint32_t slot) noexcept {
     slots_[slot].used = false;
     free_.push_back(slot); // reserved when the slot was made
-    own(r).key = 0;
     if (!r.arena)
         return;
     if (auto use = arenas_.find(r.arena->key()); use != arenas_.end() && --use->second.regions == 0)
@@ -85,12 +84,13 @@ void region_table::forget(local_region& r, std::uint32_t slot) noexcept {
 
 failure region_table::remove(local_region& r, deadline until) noexcept {
     const std::uint64_t key = own(r).key;
-    if (key == 0)
-        return failure::success();
     const auto slot = static_cast<std::uint32_t>(key);
+    const auto generation = static_cast<std::uint32_t>(key >> 32);
     for (;;) {
         {
             const std::lock_guard lock(mutex_);
+            if (slot >= slots_.size() || !slots_[slot].used || slots_[slot].generation != generation)
+                return failure::success(); // never added, or removed before
             slots_[slot].revoked = true;
             const shared_page* busy = nullptr;
             for (auto& p : pages_) {

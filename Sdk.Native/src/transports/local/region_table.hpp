@@ -60,7 +60,7 @@ class region_table {
     };
 
     static bool inside(const shared_page& p, std::uint32_t slot) noexcept;
-    void forget(local_region& r, std::uint32_t slot) noexcept;
+    void forget(const local_region& r, std::uint32_t slot) noexcept;
 
     mutable std::mutex mutex_;
     std::vector<slot_state> slots_;   // grows to region_slots
