@@ -46,7 +46,7 @@ internal static class LayoutEmitter
         }
         else
         {
-            Identity(source, layout.Schema);
+            Identity(source, plan!);
             SchemaEmitter.Emit(source, layout.Schema);
         }
         source.Line();
@@ -64,16 +64,16 @@ internal static class LayoutEmitter
         }
     }
 
-    private static void Identity(SourceWriter source, KvSchema schema)
+    private static void Identity(SourceWriter source, KvPlan plan)
     {
         source.Line("/// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>");
         source.Line("public const string CanonicalText =");
         source.Line("    \"\"\"");
-        source.Block(Indented(LayoutText.Canonical(schema)));
+        source.Block(Indented(LayoutText.Canonical(plan)));
         source.Line();
         source.Line("    \"\"\";");
         source.Line();
-        var print = LayoutFingerprint.Of(schema);
+        var print = LayoutFingerprint.Of(plan.Schema);
         source.Line("/// <summary>The hashes of content and placement, for the whole model.</summary>");
         source.Line("public static " + Sdk + "Planning.LayoutFingerprint Fingerprint => new(");
         source.Line("    new(" + Hash(print.Content) + "),");

@@ -20,9 +20,11 @@ static class LayoutText
 
     /// <summary>The whole text: content, placement and offsets of each group in declaration order.</summary>
     /// <exception cref="LayoutException">The layout cannot be planned.</exception>
-    public static string Canonical(KvSchema schema)
+    public static string Canonical(KvSchema schema) => Canonical(KvPlan.Create(schema, KvParallel.Single, 1));
+
+    /// <summary>The same from a plan of the whole model with one block.</summary>
+    internal static string Canonical(KvPlan plan)
     {
-        var plan = KvPlan.Create(schema, KvParallel.Single, 1);
         var text = new StringBuilder(Header).Append('\n');
         foreach (var group in plan.Groups)
         {

@@ -2,7 +2,7 @@ namespace Nixl.Sdk.Planning;
 
 /// <summary>
 /// Reads a canonical text back into a schema, so that a remote layout can be compared and planned. The text comes from another
-/// machine: everything is bounded and checked, and only a text that <see cref="LayoutText.Canonical"/> would write is accepted.
+/// machine: everything is bounded and checked, and only a text that <see cref="LayoutText.Canonical(KvSchema)"/> would write is accepted.
 /// </summary>
 #if NIXL_GENERATOR
 internal
