@@ -3,6 +3,7 @@ using Nixl.Sdk.Testing;
 
 namespace Nixl.Sdk.Engine.Tests;
 
+#pragma warning disable CA1001 // DisposeAsync of IAsyncLifetime disposes what it owns.
 /// <summary>Both engines, their hosts and their messages, over a fake network: the whole flow without native code.</summary>
 public sealed class EngineFlowTests : IAsyncLifetime
 {

@@ -1,4 +1,3 @@
-using Nixl.Sdk.Planning;
 using Nixl.Sdk.Samples.Disaggregated;
 using Nixl.Sdk.Samples.Model;
 

@@ -55,7 +55,7 @@ internal sealed class DemoConsole(TextWriter output, int requests)
         Line("");
         Line($"KV transferred  {report.KvBytes} bytes in {report.Blocks} blocks; counted by the transport: {report.CountedBytes} bytes in {report.Transfers} transfers");
         Line($"prompt tokens   {report.PromptTokensComputedByPrefill} computed by the prefill engine, {report.PromptTokensComputedByDecode} by the decode engine");
-        Line($"transfer        P50 {report.TransferMsP50:0.000} ms, P99 {report.TransferMsP99:0.000} ms, {report.GbPerS:0.00} GB/s; first token P50 {report.TtftMsP50:0.0} ms");
+        Line($"transfer        P50 {report.TransferMsP50:0.000} ms, P99 {report.TransferMsP99:0.000} ms, P50 {report.GbPerS:0.00} GB/s; first token P50 {report.TtftMsP50:0.0} ms");
         foreach (var problem in report.Problems) Line($"error: {problem}");
         Line($"tokens identical to monolithic: {(report.Identical ? "yes" : "no")} ({report.IdenticalRequests}/{report.Requests})");
     }

@@ -29,9 +29,10 @@ internal sealed record DemoReport
 
     public required double TransferMsP99 { get; init; }
 
-    /// <summary>All bytes over the sum of the transfers' times.</summary>
+    /// <summary>The median of the requests' bytes over their transfer's time.</summary>
     public required double GbPerS { get; init; }
 
+    /// <summary>As it is written on the command line.</summary>
     public required string Transport { get; init; }
 
     public required string TransportProvider { get; init; }
