@@ -5,11 +5,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <summary>Options that several commands have.</summary>
 internal sealed class CommonOptions
 {
-    internal Option<string> Model { get; } = new("--model")
-    {
-        Description = "Folder with config.json and model.safetensors.",
-        DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "models", "kjv-bytes"),
-    };
+    internal Option<string?> Model { get; } = new("--model") { Description = "Folder with config.json and model.safetensors. [the one that comes with the program]" };
 
     internal Option<string> Transport { get; } = new("--transport")
     {
@@ -39,7 +35,7 @@ internal sealed class CommonOptions
         foreach (var option in (ReadOnlySpan<Option>)[Transport, Model, Blocks, Seed, Timeout, Verbose]) command.Add(option);
     }
 
-    internal string ModelOf(ParseResult parse) => parse.GetValue(Model)!;
+    internal string ModelOf(ParseResult parse) => parse.GetValue(Model) ?? Path.Combine(AppContext.BaseDirectory, "models", "kjv-bytes");
 
     internal NixlTransports TransportOf(ParseResult parse) => Enum.Parse<NixlTransports>(parse.GetValue(Transport)!, ignoreCase: true);
 

@@ -58,7 +58,9 @@ internal abstract class EngineService : BackgroundService
             var messages = ReadMessagesAsync(ending.Token);
             var first = await Task.WhenAny(compute, messages);
             await ending.CancelAsync();
-            await first;
+            // The pool's memory goes away after this method: whatever happened, nobody computes on it then.
+            await compute.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await (compute.IsFaulted ? compute : first);
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {

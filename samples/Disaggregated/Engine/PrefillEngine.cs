@@ -79,7 +79,7 @@ internal sealed class PrefillEngine(EngineContext context, IHostApplicationLifet
             var clock = Stopwatch.StartNew();
             var first = Greedy.Choose(Runner.Prefill(prompt, blocks, cancellation));
             Interlocked.Add(ref _promptTokens, prompt.Length);
-            return HandOverAsync(request, peer, blocks, new Handover(request.Request, prompt.Length, first), clock.Elapsed);
+            return HandOverAsync(request, peer, blocks, new Handover(request.Request, prompt.Length, first), clock.Elapsed, cancellation);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -91,19 +91,20 @@ internal sealed class PrefillEngine(EngineContext context, IHostApplicationLifet
     }
 
     /// <summary>One WRITE with a notification. The local blocks are free again when the transport can no longer read them.</summary>
-    private async Task HandOverAsync(PrefillMessage request, RemoteKvPool<KjvBytesKv> peer, int[] blocks, Handover handover, TimeSpan compute)
+    private async Task HandOverAsync(
+        PrefillMessage request, RemoteKvPool<KjvBytesKv> peer, int[] blocks, Handover handover, TimeSpan compute, CancellationToken cancellation)
     {
         await Task.Yield(); // the next prompt need not wait for the post
         EngineMessage outcome;
         using var transfer = Context.Agent.CreateTransfer(TransferOperation.Write, Context.Pool.Local(), peer.List());
         try
         {
-            var result = await transfer.PostAsync(blocks, request.Blocks, handover.ToBytes(), Context.Options.Timeout);
+            var result = await transfer.PostAsync(blocks, request.Blocks, handover.ToBytes(), Context.Options.Timeout, cancellation);
             outcome = new HandedOverMessage(
                 request.Request, blocks, result.Bytes, result.Operations, result.Queued.TotalMilliseconds, result.DataTime.TotalMilliseconds,
                 result.Total.TotalMilliseconds, result.Transport.ToString(), compute.TotalMilliseconds);
         }
-        catch (Exception e) when (e is NixlException or InvalidOperationException)
+        catch (Exception e) when (e is NixlException or InvalidOperationException or OperationCanceledException)
         {
             Logger.LogError(e, "Handover of {Request} failed", request.Request);
             outcome = new FailedMessage(request.Request, e.Message);
