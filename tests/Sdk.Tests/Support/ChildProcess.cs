@@ -14,12 +14,18 @@ internal sealed class ChildProcess : IAsyncDisposable
         _errors = process.StandardError.ReadToEndAsync();
     }
 
-    public static ChildProcess Start(params string[] arguments)
+    public int Id => _process.Id;
+
+    public static ChildProcess Start(params string[] arguments) => StartWith(null, arguments);
+
+    public static ChildProcess StartWith((string Name, string Value)? environment, params string[] arguments)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileName(host) == "dotnet" ? host : "dotnet")
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
+        if (environment is { } variable)
+            start.Environment[variable.Name] = variable.Value;
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "PeerProcess.dll"));
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
@@ -48,6 +54,9 @@ internal sealed class ChildProcess : IAsyncDisposable
             Assert.Fail($"the child ended: {await _errors.SoonAsync()}");
         return line;
     }
+
+    /// <summary>All that it wrote to stderr until its end.</summary>
+    public Task<string> ErrorsAsync() => _errors.SoonAsync();
 
     /// <summary>SIGKILL: no goodbye.</summary>
     public void Kill() => _process.Kill();
