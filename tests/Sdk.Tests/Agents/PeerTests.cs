@@ -68,6 +68,41 @@ public class PeerTests
 
     [Theory]
     [MemberData(nameof(Backends.All), MemberType = typeof(Backends))]
+    public async Task Invalidating_at_any_moment_gives_either_the_data_or_the_exception(Backend backend)
+    {
+        const int Blocks = 1024, Size = 4096;
+        await using var bench = await Bench.CreateAsync(backend, Blocks, Size);
+        var a = bench.Pair.A;
+        var ids = Enumerable.Range(0, Blocks).ToArray();
+        new Random(12).NextBytes(bench.Other.Span);
+        for (var round = 0; round < 12; round++)
+        {
+            var peer = await a.ConnectAsync(bench.Pair.B.ExportMetadata()).SoonAsync();
+            using var remote = a.PrepareRemote(peer, [new StridedRegion(bench.Other.Address, Size, Size, Blocks)]);
+            using var read = a.CreateTransfer(TransferOperation.Read, bench.Local, remote);
+            bench.Own.Fill(TestMemory.Poison);
+            var post = read.PostAsync(ids, ids);
+            Thread.SpinWait(round * 10_000);
+            a.Invalidate(peer);
+            try
+            {
+                await post.SoonAsync();
+                Assert.True(bench.Own.Span.SequenceEqual(bench.Other.Span));
+            }
+            catch (StalePeerException error)
+            {
+                Assert.Equal(bench.Pair.B.Name, error.Peer);
+            }
+
+            await read.Quiesced.SoonAsync();
+            var after = bench.Own.Copy();
+            await Task.Delay(20);
+            Assert.True(bench.Own.Span.SequenceEqual(after), "written after it was quiesced");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends.All), MemberType = typeof(Backends))]
     public async Task A_restarted_peer_is_another_one(Backend backend)
     {
         await using var bench = await Bench.CreateAsync(backend);

@@ -175,6 +175,19 @@ int64_t endpoint::post(const rma_operation& op) noexcept {
                                       : fi_readmsg(endpoint_.get(), &message, FI_COMPLETION);
 }
 
+void endpoint::drain() noexcept {
+    std::array<::fi_cq_entry, 64> entries; // NOLINT: filled by fi_cq_read
+    for (int quiet = 0, rounds = 0; quiet < 8 && rounds < 4096; ++rounds) {
+        const ssize_t n = fi_cq_read(queue_.get(), entries.data(), entries.size());
+        if (n == -FI_EAVAIL) {
+            ::fi_cq_err_entry error{};
+            quiet = fi_cq_readerr(queue_.get(), &error, 0) > 0 ? 0 : quiet + 1;
+        } else {
+            quiet = n > 0 ? 0 : quiet + 1;
+        }
+    }
+}
+
 int64_t endpoint::poll(completion* out, uint64_t capacity, std::string& why) {
     std::array<::fi_cq_entry, 32> entries; // NOLINT: filled by fi_cq_read
     uint64_t taken = 0;

@@ -88,6 +88,7 @@ void link::drop_endpoint() noexcept {
     if (endpoint_->wait_fd() >= 0) {
         env_.loop.unwatch(endpoint_->wait_fd());
     }
+    endpoint_->drain();
     endpoint_.reset();
 }
 
