@@ -8,7 +8,6 @@ namespace Nixl.Sdk.Engine.Tests;
 public sealed class DemoProcessTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "Disaggregated.dll");
 
     [SkippableTheory]
     [InlineData("loopback", false)]
@@ -33,6 +32,15 @@ public sealed class DemoProcessTests
         Assert.Equal(twoProcesses, report.GetProperty("prefillProcessId").GetInt32() != report.GetProperty("decodeProcessId").GetInt32());
         foreach (var name in (string[])["promptTokens", "newTokens", "transferMsP50", "transferMsP99", "gbPerS", "ttftMsP50"])
             Assert.True(report.GetProperty(name).GetDouble() > 0, name);
+    }
+
+    [SkippableFact]
+    public async Task The_quickstart_moves_its_blocks_and_checks_them()
+    {
+        RequireNative("loopback");
+        using var quickstart = Run("Quickstart.dll");
+        var (code, output) = await EndAsync(quickstart);
+        Assert.Equal((0, "request-1 from prefill-0: 6291456 bytes over Loopback"), (code, output.Trim()));
     }
 
     [SkippableFact]
@@ -81,10 +89,12 @@ public sealed class DemoProcessTests
             Skip.IfNot(Directory.Exists("/usr/lib") && Directory.EnumerateFiles("/usr/lib/x86_64-linux-gnu", "libfabric.so.1*").Any(), "libfabric is not installed");
     }
 
-    private static Process Start(params string[] arguments)
+    private static Process Start(params string[] arguments) => Run("Disaggregated.dll", arguments);
+
+    private static Process Run(string program, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add(Program);
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, program));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         var process = Process.Start(start)!;
         process.ErrorDataReceived += (_, _) => { }; // drained, so that it never blocks
