@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 
 need_packages g++ cmake ninja-build libfabric-dev libfabric1
 need_dotnet
-build_native release
+build_native release OFF
 build_managed samples/Disaggregated/Disaggregated.csproj
 say "Running the engines"
 exec dotnet samples/Disaggregated/bin/Release/net10.0/Disaggregated.dll demo "$@"

@@ -31,10 +31,10 @@ need_dotnet() {
   dotnet --version >/dev/null || fail "no .NET SDK fits global.json"
 }
 
-# build_native PRESET : release, asan or tsan.
+# build_native PRESET [ON|OFF] : release, asan or tsan; with or without its tests (which need GoogleTest).
 build_native() {
   say "Building the native core ($1)"
-  (cd Sdk.Native && cmake --preset "$1" >/dev/null && cmake --build --preset "$1" -- --quiet) >&2
+  (cd Sdk.Native && cmake --preset "$1" -DNIXL_TESTS="${2:-ON}" >/dev/null && cmake --build --preset "$1" -- --quiet) >&2
 }
 
 # build_managed PROJECT… : Release.

@@ -11,9 +11,9 @@
 namespace nixl::control {
 namespace {
 
-unique_fd memory_file(std::uint64_t bytes) {
+unique_fd memory_file(std::uint64_t length) {
     unique_fd fd(::memfd_create("test", MFD_CLOEXEC));
-    EXPECT_EQ(0, ::ftruncate(fd.get(), static_cast<off_t>(bytes)));
+    EXPECT_EQ(0, ::ftruncate(fd.get(), static_cast<off_t>(length)));
     return fd;
 }
 
