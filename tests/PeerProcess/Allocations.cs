@@ -2,13 +2,13 @@ namespace Nixl.Sdk.PeerProcess;
 
 /// <summary>
 /// What posts allocate, by the design's definition: GC.GetTotalAllocatedBytes(true), no SynchronizationContext, no telemetry listener. Prints
-/// "BYTES SUSPENDED": the least bytes of three rounds (the runtime itself allocates now and then, for example when its thread pool grows),
-/// and how many awaits of that many rounds were not complete when they were made.
+/// "BYTES SUSPENDED": the bytes of the first round that allocated nothing, else the least of all rounds (the runtime itself allocates now and
+/// then, for example when its thread pool grows; what a post allocates would be in every round), and how many awaits really suspended.
 /// </summary>
 internal static class Allocations
 {
     private const int Piece = 64;
-    private const int Rounds = 3;
+    private const int Rounds = 12;
 
     public static async Task<int> RunAsync(NixlTransports transport, int blocks, int posts, bool useToken)
     {
@@ -54,7 +54,7 @@ internal static class Allocations
     {
         var (notification, buffer) = (new byte[32], new byte[64]);
         var (least, suspended) = (long.MaxValue, 0);
-        for (var round = 0; round <= Rounds; round++)
+        for (var round = 0; round <= Rounds && least > 0; round++)
         {
             var before = GC.GetTotalAllocatedBytes(true);
             for (var i = 0; i < posts; i++)
@@ -78,7 +78,7 @@ internal static class Allocations
     {
         var (payload, buffer) = (new byte[64], new byte[64]);
         var (least, suspended) = (long.MaxValue, 0);
-        for (var round = 0; round <= Rounds; round++)
+        for (var round = 0; round <= Rounds && least > 0; round++)
         {
             var before = GC.GetTotalAllocatedBytes(true);
             for (var i = 0; i < count; i++)
