@@ -163,17 +163,23 @@ void agent::try_next_transport(agent_peer& p) noexcept {
 void agent::peer_connected(peer& base, const failure& result) noexcept {
     auto& p = static_cast<agent_peer&>(base);
     bool again = false;
-    {
-        const std::lock_guard lock(peers_mutex_);
-        if (!p.connecting)
-            return; // cancelled or invalidated meanwhile; disconnect has been called
+    bool abandoned = false;
+    if (const std::lock_guard lock(peers_mutex_); !p.connecting) {
+        abandoned = true;
+    } else {
         const char* name = names[transport_index(p.chosen.load()->kind())];
         const auto text = p.text_lock();
         try {
             append_reason(p.reason, name, result.ok() ? "chosen, the cheapest that reaches the peer" : result.text);
         } catch (...) { // only the explanation is lost
         }
-        again = !result.ok() && p.candidates != 0 && !p.connect_until.passed();
+        again = !result.ok() && p.candidates != 0 && !p.connect_until.passed() && !closed_.load();
+    }
+    if (abandoned) {
+        // Cancelled or invalidated meanwhile. That has called disconnect, but perhaps just before connect.
+        if (result.ok())
+            p.chosen.load()->disconnect(p, fail(NIXL_ERR_CANCELED, "the connect was given up"));
+        return;
     }
     if (again)
         try_next_transport(p);
@@ -191,6 +197,9 @@ void agent::finish_connect(agent_peer& p, nixl_peer_state_t state, const failure
         p.state.store(state);
         waiters.swap(p.waiters);
     }
+    // More than one waits: newer metadata may have been loaded while the transport was looking at the older.
+    if (result.ok() && waiters.size() > 1)
+        p.chosen.load()->regions_changed(p);
     for (const auto& w : waiters)
         publish_connect(w, p, result);
     if (is_final(state))

