@@ -83,10 +83,10 @@ TEST(FabricFault, A_region_that_the_peer_has_deregistered_is_refused_by_name) {
 }
 
 TEST(FabricFault, A_region_deregistered_while_it_is_written_changes_no_more_afterwards) {
-    const scattered layout({{1 << 20, 0}}, 64);
+    const scattered layout({{1 << 20, 0}}, 24);
     agent_pair p(layout.bytes(), layout.bytes());
     ASSERT_TRUE(p.ok()) << p.why();
-    const auto ids = shuffled_ids(64, 64, 1);
+    const auto ids = shuffled_ids(24, 24, 1);
     test_agent::post post{.local = p.local(layout), .remote = p.remote(layout), .local_ids = ids, .remote_ids = ids};
     const uint64_t operation = p.a.start(post);
     ASSERT_NE(operation, 0u);
@@ -133,10 +133,10 @@ TEST(FabricFault, A_key_that_was_revoked_before_connecting_moves_nothing) {
 }
 
 TEST(FabricFault, A_peer_that_closes_ends_the_requests_in_flight) {
-    const scattered layout({{1 << 20, 0}}, 64);
+    const scattered layout({{1 << 20, 0}}, 24);
     agent_pair p(layout.bytes(), layout.bytes());
     ASSERT_TRUE(p.ok()) << p.why();
-    const auto ids = shuffled_ids(64, 64, 1);
+    const auto ids = shuffled_ids(24, 24, 1);
     test_agent::post post{.local = p.local(layout), .remote = p.remote(layout), .local_ids = ids, .remote_ids = ids};
     std::vector<uint64_t> operations;
     for (int i = 0; i < 4; ++i)
@@ -155,10 +155,10 @@ TEST(FabricFault, A_peer_that_closes_ends_the_requests_in_flight) {
 }
 
 TEST(FabricFault, An_agent_closes_with_operations_in_flight) {
-    const scattered layout({{1 << 20, 0}}, 64);
+    const scattered layout({{1 << 20, 0}}, 24);
     agent_pair p(layout.bytes(), layout.bytes());
     ASSERT_TRUE(p.ok()) << p.why();
-    const auto ids = shuffled_ids(64, 64, 1);
+    const auto ids = shuffled_ids(24, 24, 1);
     test_agent::post post{.local = p.local(layout), .remote = p.remote(layout), .local_ids = ids, .remote_ids = ids};
     for (int i = 0; i < 4; ++i)
         ASSERT_NE(p.a.start(post), 0u);
@@ -170,10 +170,10 @@ TEST(FabricFault, An_agent_closes_with_operations_in_flight) {
 }
 
 TEST(FabricFault, Invalidating_a_peer_ends_its_requests_as_stale) {
-    const scattered layout({{1 << 20, 0}}, 64);
+    const scattered layout({{1 << 20, 0}}, 24);
     agent_pair p(layout.bytes(), layout.bytes());
     ASSERT_TRUE(p.ok()) << p.why();
-    const auto ids = shuffled_ids(64, 64, 1);
+    const auto ids = shuffled_ids(24, 24, 1);
     test_agent::post post{.local = p.local(layout), .remote = p.remote(layout), .local_ids = ids, .remote_ids = ids};
     std::vector<uint64_t> operations;
     for (int i = 0; i < 4; ++i)
@@ -186,10 +186,10 @@ TEST(FabricFault, Invalidating_a_peer_ends_its_requests_as_stale) {
 }
 
 TEST(FabricFault, Cancel_settles_once_and_quiesces) {
-    const scattered layout({{1 << 20, 0}}, 64);
+    const scattered layout({{1 << 20, 0}}, 24);
     agent_pair p(layout.bytes(), layout.bytes());
     ASSERT_TRUE(p.ok()) << p.why();
-    const auto ids = shuffled_ids(64, 64, 1);
+    const auto ids = shuffled_ids(24, 24, 1);
     test_agent::post post{.local = p.local(layout), .remote = p.remote(layout), .local_ids = ids, .remote_ids = ids};
     post.notification = bytes_of("never");
     const uint64_t first = p.a.start(post);

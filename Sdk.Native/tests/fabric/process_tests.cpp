@@ -110,9 +110,9 @@ TEST_F(FabricProcess, A_thousand_notifications_each_find_their_data_there) {
 }
 
 TEST_F(FabricProcess, A_peer_killed_in_mid_transfer_is_reported_at_once) {
-    const scattered layout({{1 << 20, 0}}, 256);
+    const scattered layout({{1 << 20, 0}}, 32);
     ASSERT_NO_FATAL_FAILURE(begin(layout, layout));
-    const auto ids = shuffled_ids(256, 256, 1);
+    const auto ids = shuffled_ids(32, 32, 1);
     post.local_ids = ids;
     post.remote_ids = ids;
     std::vector<uint64_t> operations;
@@ -162,9 +162,9 @@ TEST_F(FabricProcess, A_stopped_peer_becomes_suspect_and_comes_back) {
 TEST_F(FabricProcess, A_deadline_holds_against_a_stopped_peer_and_memory_is_given_back_by_force) {
     agent_options options;
     options.quiesce_grace_ns = 300'000'000;
-    const scattered layout({{1 << 20, 0}}, 64);
+    const scattered layout({{1 << 20, 0}}, 24);
     ASSERT_NO_FATAL_FAILURE(begin(layout, layout, options));
-    const auto ids = shuffled_ids(64, 64, 1);
+    const auto ids = shuffled_ids(24, 24, 1);
     post.local_ids = ids;
     post.remote_ids = ids;
     EXPECT_EQ(agent->run(post), NIXL_SUCCESS);
@@ -192,9 +192,9 @@ TEST_F(FabricProcess, A_deadline_holds_against_a_stopped_peer_and_memory_is_give
 TEST_F(FabricProcess, Cancel_works_against_a_stopped_peer) {
     agent_options options;
     options.quiesce_grace_ns = 300'000'000;
-    const scattered layout({{1 << 20, 0}}, 64);
+    const scattered layout({{1 << 20, 0}}, 24);
     ASSERT_NO_FATAL_FAILURE(begin(layout, layout, options));
-    const auto ids = shuffled_ids(64, 64, 1);
+    const auto ids = shuffled_ids(24, 24, 1);
     post.local_ids = ids;
     post.remote_ids = ids;
     EXPECT_EQ(agent->run(post), NIXL_SUCCESS);
@@ -208,9 +208,9 @@ TEST_F(FabricProcess, Cancel_works_against_a_stopped_peer) {
 }
 
 TEST_F(FabricProcess, A_stopped_peer_that_comes_back_in_time_gets_everything) {
-    const scattered layout({{1 << 20, 0}}, 64);
+    const scattered layout({{1 << 20, 0}}, 24);
     ASSERT_NO_FATAL_FAILURE(begin(layout, layout));
-    const auto ids = shuffled_ids(64, 64, 1);
+    const auto ids = shuffled_ids(24, 24, 1);
     post.local_ids = ids;
     post.remote_ids = ids;
     other->signal(SIGSTOP);

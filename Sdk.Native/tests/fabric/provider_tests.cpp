@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <vector>
+
 namespace nixl::fabric {
 namespace {
 
@@ -18,6 +21,24 @@ TEST(FabricProvider, A_library_that_is_not_libfabric_is_refused) {
     std::string why;
     EXPECT_EQ(library::load("libm.so.6", why), nullptr);
     EXPECT_NE(why.find("not libfabric"), std::string::npos) << why;
+}
+
+TEST(FabricProvider, The_hosts_signal_handlers_stay_its_own) {
+    const auto handlers = [] {
+        std::vector<void (*)(int)> all;
+        for (int s = 1; s < 32; ++s) {
+            struct sigaction a {};
+            (void)::sigaction(s, nullptr, &a);
+            all.push_back(a.sa_handler);
+        }
+        return all;
+    };
+    const auto before = handlers();
+    std::string why;
+    const auto l = library::load("libfabric.so.1", why);
+    ASSERT_NE(l, nullptr) << why;
+    (void)domain::open(l, "tcp;ofi_rxm", "127.0.0.1", why);
+    EXPECT_EQ(handlers(), before);
 }
 
 class OpenedLibrary : public testing::Test {

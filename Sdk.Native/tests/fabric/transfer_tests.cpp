@@ -143,7 +143,7 @@ TEST(FabricTransfer, Both_directions_at_once) {
 }
 
 TEST(FabricTransfer, A_small_request_behind_a_bulk_one_does_not_wait_for_its_end) {
-    const scattered bulk({{1 << 20, 0}}, 256);
+    const scattered bulk({{1 << 20, 0}}, 64);
     const scattered small({{4096, 0}}, 1);
     agent_pair p(bulk.bytes(), bulk.bytes());
     ASSERT_TRUE(p.ok()) << p.why();

@@ -189,7 +189,7 @@ void endpoint::drain() noexcept {
 }
 
 int64_t endpoint::poll(completion* out, uint64_t capacity, std::string& why) {
-    std::array<::fi_cq_entry, 32> entries; // NOLINT: filled by fi_cq_read
+    std::array<::fi_cq_entry, 64> entries; // NOLINT: filled by fi_cq_read
     uint64_t taken = 0;
     while (taken < capacity) {
         const size_t room = std::min<size_t>(entries.size(), capacity - taken);

@@ -3,10 +3,16 @@
 #include "transports/fabric/wire.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 namespace nixl::fabric {
+
+namespace {
+
+// The initiator opens its endpoint in this time too, on a machine that may be busy.
+constexpr uint64_t greeting_ns = 30'000'000'000;
+
+} // namespace
 
 // The agent's view of this connection. Lives as long as there are unread notifications of it.
 class inbound::sender final : public notification_sender {
@@ -27,7 +33,7 @@ class inbound::sender final : public notification_sender {
 std::shared_ptr<inbound> inbound::accept(environment& env, inbound_owner& owner, control::unique_fd socket,
                                          uint64_t now) {
     std::shared_ptr<inbound> l(new inbound(env, owner));
-    auto session = control::session::receive(std::move(socket), l->session_settings(10'000'000'000u), *l, now);
+    auto session = control::session::receive(std::move(socket), l->session_settings(greeting_ns), *l, now);
     return l->attach(std::move(session)).ok() ? l : nullptr;
 }
 
@@ -78,14 +84,13 @@ void inbound::opened(std::unique_ptr<endpoint> e, const std::string& why) {
 }
 
 bool inbound::advance(uint64_t) {
-    if (closed_ || endpoint_ == nullptr) {
+    if (closed_ || sender_ == nullptr) {
         return false;
     }
     // One-sided operations of the peer leave nothing here to look at: reading drives the provider. What it reports of a
     // lost connection comes over the control connection too.
-    std::array<completion, 16> reported;
     std::string why;
-    const int64_t n = endpoint_->poll(reported.data(), reported.size(), why);
+    const int64_t n = endpoint_ != nullptr ? endpoint_->poll(polled_.data(), polled_.size(), why) : 0;
     if (n < 0) {
         close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()));
         return true;
@@ -125,7 +130,17 @@ void inbound::on_notify(control::session& s, const control::notify& m) {
     s.acknowledge(m.sequence, NIXL_SUCCESS);
 }
 
-bool inbound::on_message(control::session&, control::received_frame& frame) {
+bool inbound::on_message(control::session& s, control::received_frame& frame) {
+    if (frame.header.type == control::message_type::fence) {
+        control::fence f;
+        if (control::decode(frame.body, f) != nullptr) {
+            return false;
+        }
+        // A connection has one rail: its endpoint. Nothing of this peer can be written once it is closed.
+        drop_endpoint();
+        s.send(control::fence_ack{f.id, NIXL_SUCCESS});
+        return true;
+    }
     control::extension m;
     uint64_t key = 0;
     if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr ||

@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 
 namespace nixl::fabric {
 
@@ -19,9 +21,36 @@ bool find(void* handle, const char* symbol, F& target, std::string& why) {
     return true;
 }
 
+// Loading libfabric replaces the process's handlers for SIGINT, SIGTERM, SIGSEGV, SIGBUS, SIGILL and SIGABRT (one of
+// its dependencies does, in a constructor). A managed host lives by its own; they are put back.
+class signal_keeper {
+  public:
+    signal_keeper() noexcept {
+        for (size_t i = 1; i < before_.size(); ++i) {
+            known_[i] = ::sigaction(static_cast<int>(i), nullptr, &before_[i]) == 0;
+        }
+    }
+    ~signal_keeper() {
+        for (size_t i = 1; i < before_.size(); ++i) {
+            struct sigaction now {};
+            if (known_[i] && ::sigaction(static_cast<int>(i), nullptr, &now) == 0 &&
+                now.sa_sigaction != before_[i].sa_sigaction) {
+                (void)::sigaction(static_cast<int>(i), &before_[i], nullptr);
+            }
+        }
+    }
+    signal_keeper(const signal_keeper&) = delete;
+    signal_keeper& operator=(const signal_keeper&) = delete;
+
+  private:
+    std::array<struct sigaction, 32> before_{};
+    std::array<bool, 32> known_{};
+};
+
 } // namespace
 
 std::shared_ptr<const library> library::load(const std::string& name, std::string& why) {
+    const signal_keeper host_signals;
     void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
         const char* reason = dlerror();

@@ -9,6 +9,7 @@
 #include "transports/fabric/opener.hpp"
 #include "transports/fabric/progress.hpp"
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -70,6 +71,7 @@ class link : public driven,
     environment& env_;
     std::unique_ptr<control::session> session_;
     std::unique_ptr<endpoint> endpoint_;
+    std::array<completion, 64> polled_; // scratch of advance(): a poll makes nothing
 
   private:
     uint32_t watched_ = 0; // epoll events of the session's socket

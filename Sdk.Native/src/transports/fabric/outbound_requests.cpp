@@ -3,7 +3,6 @@
 #include "transports/fabric/wire.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cinttypes>
 
 namespace nixl::fabric {
@@ -166,23 +165,22 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
 }
 
 bool outbound::poll_completions(uint64_t now) {
-    std::array<completion, 64> done;
     bool any = false;
     for (;;) {
         std::string why;
-        const int64_t n = endpoint_->poll(done.data(), done.size(), why);
+        const int64_t n = endpoint_->poll(polled_.data(), polled_.size(), why);
         if (n < 0) {
             close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()), true);
             return true;
         }
         for (int64_t i = 0; i < n; ++i) {
-            const completion& c = done[static_cast<size_t>(i)];
+            const completion& c = polled_[static_cast<size_t>(i)];
             if (operation* op = operations_.from_context(c.context); op != nullptr) {
                 completed(*op, c, now);
             }
         }
         any |= n > 0;
-        if (static_cast<size_t>(n) < done.size()) {
+        if (static_cast<size_t>(n) < polled_.size()) {
             break;
         }
     }
