@@ -65,10 +65,11 @@ public sealed partial class NixlAgent
         await operation.StartAsync(
             decoded.NativeBlob.Span, transports, Durations.ToNanoseconds(options?.Timeout ?? TimeSpan.Zero), cancellationToken).ConfigureAwait(false);
         var peer = operation.Peer;
-        peer.Metadata = decoded;
         Runtime.Gate.Enter();
         try
         {
+            CheckIdentity(peer, decoded);
+            peer.Metadata = decoded;
             peer.Refresh();
             Runtime.RefreshNamesakes(peer);
         }
@@ -81,6 +82,23 @@ public sealed partial class NixlAgent
         if (SlowReason(peer, transports) is { } why)
             Runtime.Log.SlowTransport(peer, why);
         return peer;
+    }
+
+    /// <summary>
+    /// Both parts of the metadata name an agent: the envelope, which brings the pools, and the core's blob, which brings the memory. Two
+    /// agents' parts put together would write blocks of one by addresses of the other. Inside the gate.
+    /// </summary>
+    private void CheckIdentity(RemoteAgent peer, AgentMetadata envelope)
+    {
+        if (peer.Name == envelope.Agent && peer.Incarnation == envelope.Incarnation)
+            return;
+        if (!peer.HasMetadata && Runtime.Core.InvalidatePeer(peer.Id) >= 0)
+            peer.SetState(PeerState.Invalidated); // Connected by this call only; nobody has it.
+        throw new MetadataException(
+            NixlStatus.Mismatch,
+            $"Metadata of '{envelope.Agent}' (incarnation {envelope.Incarnation:x16}): its native part belongs to '{peer.Name}' " +
+            $"(incarnation {peer.Incarnation:x16}). Two agents' metadata were put together; fetch the peer's anew.")
+        { Peer = envelope.Agent };
     }
 
     /// <summary>

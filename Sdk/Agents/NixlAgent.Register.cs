@@ -97,6 +97,24 @@ public sealed partial class NixlAgent
         }
     }
 
+    /// <summary>The registration, made by whomever, that covers a range; null if there is none.</summary>
+    internal RegionHandle? FindRegistration(nint address, long length, MemoryKind kind, ulong device)
+    {
+        Runtime.Gate.Enter();
+        try
+        {
+            var info = new NativeRegionInfo
+            {
+                Address = (ulong)address, Length = (ulong)length, Kind = (uint)kind, Device = device,
+            };
+            return Runtime.Core.QueryMemory(0, ref info) < 0 ? null : Runtime.FindRegion(info.Region);
+        }
+        finally
+        {
+            Runtime.Gate.Exit();
+        }
+    }
+
     private MemoryRegion RegisterCore(in MemoryDescriptor memory, System.Runtime.InteropServices.SafeHandle parent)
     {
         var status = Runtime.Core.Register(memory, out var id);

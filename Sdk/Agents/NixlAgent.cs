@@ -38,6 +38,9 @@ public sealed partial class NixlAgent : IAsyncDisposable, IDisposable
     /// <summary>Whether disposal has begun.</summary>
     public bool IsDisposed => Runtime.Gate.IsClosing;
 
+    /// <summary>Whether disposal has ended: nobody can reach any memory through this agent any more.</summary>
+    internal bool IsClosed => _disposed.Task.IsCompleted;
+
     /// <summary>Transports that could be opened. The reasons for those that could not are in <see cref="Describe"/>.</summary>
     public NixlTransports AvailableTransports { get; private set; }
 
@@ -135,20 +138,34 @@ public sealed partial class NixlAgent : IAsyncDisposable, IDisposable
     /// <summary><see cref="DisposeAsync"/>, blocking. Prefer the asynchronous form.</summary>
     public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
+    /// <summary>Waits, blocking, for the disposal that somebody has begun. False if it has not ended by then.</summary>
+    internal bool WaitClosed(TimeSpan timeout)
+    {
+        // Disposal takes the grace time at most twice (waiting, then forcing), and a little.
+        var longest = timeout == TimeSpan.Zero ? (2 * Runtime.Options.QuiesceGrace) + TimeSpan.FromSeconds(5) : timeout;
+        return _disposed.Task.Wait(longest < Durations.LongestTaskWait ? longest : Durations.LongestTaskWait);
+    }
+
     private void Close(TimeSpan grace)
     {
-        var forced = Runtime.InFlight;
-        Runtime.Pump.Stop();
-        var status = Runtime.Core.Destroy(Durations.ToNanoseconds(grace));
-        // The core is gone: nothing can touch a buffer any more, so what is left reaches both its ends now.
-        Runtime.CloseOperations();
-        Runtime.Arrivals.Close();
-        Runtime.Handle.Dispose();
-        if (status < 0 || forced > 0)
-            Runtime.Log.StoppedByForce(status, forced);
-        else
-            Runtime.Log.Stopped();
-        _disposed.SetResult();
+        try
+        {
+            var forced = Runtime.InFlight;
+            Runtime.Pump.Stop();
+            var status = Runtime.Core.Destroy(Durations.ToNanoseconds(grace));
+            // The core is gone: nothing can touch a buffer any more, so what is left reaches both its ends now.
+            Runtime.CloseOperations();
+            Runtime.Arrivals.Close();
+            Runtime.Handle.Dispose();
+            if (status < 0 || forced > 0)
+                Runtime.Log.StoppedByForce(status, forced);
+            else
+                Runtime.Log.Stopped();
+        }
+        finally
+        {
+            _disposed.SetResult(); // Even if a logger throws: others wait for this.
+        }
     }
 
     private NixlTransports ReadAvailableTransports()

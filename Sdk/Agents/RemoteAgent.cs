@@ -53,6 +53,9 @@ public sealed class RemoteAgent
         internal set => _metadata = value;
     }
 
+    /// <summary>Whether a connect has succeeded.</summary>
+    internal bool HasMetadata => _metadata is not null;
+
     /// <summary>Handle of the core. 0 until connected.</summary>
     internal ulong Id { get; }
 

@@ -41,7 +41,10 @@ internal abstract class ChildHandle : SafeHandle
 
     public ulong Id => (ulong)handle;
 
-    /// <summary>True once the core has been told, or has been destroyed.</summary>
+    /// <summary>
+    /// True once the core has taken the release. Stays false if the core refused it, or if the agent closed first: then the end of the
+    /// agent's disposal is what makes it certain (<see cref="NixlAgent.IsClosed"/>).
+    /// </summary>
     public bool IsReleased { get; private set; }
 
     protected AgentRuntime Runtime { get; }
@@ -49,7 +52,8 @@ internal abstract class ChildHandle : SafeHandle
     /// <summary>Marks the id as already released in the core; the next Dispose only lets go of the parents.</summary>
     protected void SetReleased() => IsReleased = true;
 
-    protected abstract void ReleaseInCore(AgentCore core);
+    /// <summary>False if the core refused; logs why.</summary>
+    protected abstract bool ReleaseInCore(AgentCore core);
 
     protected override bool ReleaseHandle()
     {
@@ -68,7 +72,7 @@ internal abstract class ChildHandle : SafeHandle
         {
             try
             {
-                ReleaseInCore(Runtime.Core);
+                IsReleased = ReleaseInCore(Runtime.Core);
             }
             finally
             {
@@ -76,7 +80,6 @@ internal abstract class ChildHandle : SafeHandle
             }
         }
 
-        IsReleased = true;
         foreach (var parent in _parents)
             parent.DangerousRelease();
     }

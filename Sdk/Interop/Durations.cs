@@ -8,6 +8,9 @@ internal static class Durations
     /// <summary>Longest time-out: a year. Longer or infinite ones are cut to it, so that every wait has a deadline.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromDays(365);
 
+    /// <summary>Longest wait that <see cref="Task.Wait(TimeSpan)"/> takes: 2^31-1 ms.</summary>
+    public static readonly TimeSpan LongestTaskWait = TimeSpan.FromMilliseconds(int.MaxValue);
+
     /// <summary>Nanoseconds; 0 ("the default") for zero.</summary>
     public static ulong ToNanoseconds(TimeSpan duration)
     {

@@ -18,11 +18,13 @@ internal sealed class RegionHandle(AgentRuntime runtime, ulong id, SafeHandle pa
         return status;
     }
 
-    protected override void ReleaseInCore(AgentCore core)
+    protected override bool ReleaseInCore(AgentCore core)
     {
         Runtime.Forget(this);
         var status = core.Deregister(Id, Durations.ToNanoseconds(Runtime.Options.QuiesceGrace));
-        if (status < 0)
-            Runtime.Log.ReleaseFailed("region", Id, status, core.LastError().Text);
+        if (status >= 0 || status == NixlStatus.NotFound)
+            return true; // NotFound: Deregister was faster.
+        Runtime.Log.ReleaseFailed("region", Id, status, core.LastError().Text);
+        return false;
     }
 }

@@ -4,7 +4,5 @@ namespace Nixl.Sdk.Interop;
 internal sealed class TransferHandle(AgentRuntime runtime, ListHandle local, ListHandle remote)
     : ChildHandle(runtime, 1, local, remote)
 {
-    protected override void ReleaseInCore(AgentCore core)
-    {
-    }
+    protected override bool ReleaseInCore(AgentCore core) => true;
 }

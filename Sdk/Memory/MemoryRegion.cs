@@ -38,21 +38,32 @@ public sealed class MemoryRegion : IDisposable
     public ulong Device => Descriptor.Device;
 
     /// <summary>Whether peers can still reach it. False only when that is certain.</summary>
-    public bool IsRegistered => !_handle.IsReleased && !Agent.IsDisposed;
+    public bool IsRegistered => !_handle.IsReleased && !Agent.IsClosed;
 
     internal RegionHandle Handle => _handle;
 
     /// <summary>
     /// Makes the memory unreachable now. When it returns, nobody can read or write it through this agent any more and it may be freed.
     /// </summary>
-    /// <param name="timeout">How long to wait for peers that are copying at this moment; zero = the agent's quiesce grace.</param>
+    /// <param name="timeout">How long to wait for peers that are copying at this moment; zero = the agent's quiesce grace. While the agent
+    /// is being disposed: how long to wait for the end of that.</param>
     /// <exception cref="NixlBusyException">A prepared list or an operation holds it, or a peer was still copying at the
     /// deadline.</exception>
     public void Deregister(TimeSpan timeout = default)
     {
         var runtime = Agent.Runtime;
         if (!runtime.Gate.TryEnter())
-            return; // Disposing the agent deregisters.
+        {
+            // Disposing the agent deregisters, but only the end of the disposal makes it certain: transfers may still run.
+            if (Agent.WaitClosed(timeout))
+                return;
+            throw NixlErrors.Create(
+                new NixlErrorDetails(
+                    NixlStatus.Busy, $"agent '{Agent.Name}' is being disposed and its operations have not quiesced yet; await its DisposeAsync",
+                    Address: Descriptor.Address, Length: Descriptor.Length),
+                "deregistering memory");
+        }
+
         try
         {
             var status = _handle.Deregister(timeout == TimeSpan.Zero ? runtime.Options.QuiesceGrace : timeout);

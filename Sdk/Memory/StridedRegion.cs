@@ -19,4 +19,9 @@ public readonly record struct StridedRegion(
     [field: FieldOffset(16)] ulong Length,
     [field: FieldOffset(24)] ulong Count,
     [field: FieldOffset(40)] MemoryKind Kind = MemoryKind.Dram,
-    [field: FieldOffset(32)] ulong Device = 0);
+    [field: FieldOffset(32)] ulong Device = 0)
+{
+    // The C struct's reserved field, which the core checks. A field, because padding is not promised to be zero.
+    [FieldOffset(44)]
+    private readonly uint _reserved = 0;
+}

@@ -339,7 +339,19 @@ internal sealed class OperationSlot
 
     private Exception? DescribeOutcome(in NativeEvent e)
     {
-        var failure = _owner.OnOutcome(e);
+        Exception? failure;
+        try
+        {
+            failure = _owner.OnOutcome(e);
+        }
+#pragma warning disable CA1031 // A listener of the meter that throws must not leave the awaiter waiting for ever.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            failure = e.Status < 0 ? NixlErrors.Create(new NixlErrorDetails((NixlStatus)e.Status, ""), "the operation") : null;
+            _runtime.Log.DispatchFailed(exception);
+        }
+
         if (e.Status != (int)NixlStatus.Canceled)
             return failure;
         var token = _token;

@@ -14,6 +14,7 @@ public sealed class PreparedList : IDisposable
 {
     private readonly ListHandle _handle;
     private readonly NativeListInfo _info;
+    private volatile bool _disposed;
 
     internal PreparedList(NixlAgent agent, ListHandle handle, RemoteAgent? peer, in NativeListInfo info)
     {
@@ -45,10 +46,14 @@ public sealed class PreparedList : IDisposable
     public long NativeMemory => (long)_info.MemoryBytes;
 
     /// <summary>Whether <see cref="Dispose"/> was called.</summary>
-    public bool IsDisposed => _handle.IsClosed;
+    public bool IsDisposed => _disposed; // Not the handle's: that is open while a transfer holds it.
 
     internal ListHandle Handle => _handle;
 
     /// <summary>Releases it, as soon as no transfer holds it. Never throws.</summary>
-    public void Dispose() => _handle.Dispose();
+    public void Dispose()
+    {
+        _disposed = true;
+        _handle.Dispose();
+    }
 }

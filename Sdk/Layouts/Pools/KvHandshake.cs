@@ -43,7 +43,10 @@ internal static class KvHandshake
                 $"Pool '{local.Name}' of agent '{local.Agent.Name}' and pool '{remote.Name}' of agent '{peer}' hold the same content in different places, " +
                 $"and this release moves blocks only between equal placements. Differing fields: {string.Join("; ", differences)}.");
         }
-        return Locate(local, peer, remote, parallel);
+        // Equal fields make equal texts; if not, something in the peer's text has no field of its own to be named by.
+        return fingerprint == local.Fingerprint
+            ? Locate(local, peer, remote, parallel)
+            : throw Unusable(peer, remote, $"its fingerprint is {fingerprint} and this side's {local.Fingerprint}, though no field differs");
     }
 
     /// <summary>The schemas are equal here, so the local one plans the peer's memory.</summary>

@@ -34,10 +34,11 @@ public abstract partial class KvPool
     /// <param name="group">The group's index in the layout.</param>
     /// <param name="piece">0 … <see cref="PiecesPerBlock"/>-1.</param>
     /// <param name="block">0 … blocks-1; 64-bit.</param>
+    /// <exception cref="ObjectDisposedException">The pool is disposed, or it was allocated and its agent is.</exception>
     /// <exception cref="InvalidOperationException">The memory is not host memory, or the piece is larger than a span can be.</exception>
     public unsafe Span<byte> Piece(int group, int piece, long block)
     {
-        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        ObjectDisposedException.ThrowIf(_disposed != 0 || !_memory.IsMapped, this);
         ref readonly var region = ref Groups[group].Regions[piece];
         if ((ulong)block >= region.Count) throw new ArgumentOutOfRangeException(nameof(block), block, $"The group has {region.Count} blocks.");
         if (region.Kind != MemoryKind.Dram) throw new InvalidOperationException($"Pool '{Name}' lies in {region.Kind} memory, which has no span.");

@@ -1,3 +1,4 @@
+using Nixl.Sdk.Interop;
 using Nixl.Sdk.Metadata;
 using Nixl.Sdk.Planning;
 
@@ -10,18 +11,28 @@ namespace Nixl.Sdk;
 internal sealed class KvPoolMemory : IDisposable
 {
     private readonly MemoryArena? _arena;
+    private readonly NixlAgent _agent;
     private readonly MemoryRegion[] _regions;
+    private readonly RegionHandle[] _engines;
 
-    private KvPoolMemory(KvGroupMemory[] groups, MemoryArena? arena, MemoryRegion[] regions)
+    private KvPoolMemory(NixlAgent agent, KvGroupMemory[] groups, MemoryArena? arena, MemoryRegion[] regions, RegionHandle[] engines)
     {
+        _agent = agent;
         Groups = groups;
         _arena = arena;
         _regions = regions;
+        _engines = engines;
     }
 
     public KvGroupMemory[] Groups { get; }
 
-    public bool IsRegistered => (_arena?.Region.IsRegistered ?? false) || Array.Exists(_regions, static region => region.IsRegistered);
+    /// <summary>Whether any registration still reaches the memory: the pool's, or one that the engine made itself.</summary>
+    public bool IsRegistered => !_agent.IsClosed &&
+        ((_arena?.Region.IsRegistered ?? false) || Array.Exists(_regions, static region => region.IsRegistered) ||
+         Array.Exists(_engines, static region => !region.IsReleased));
+
+    /// <summary>False once the memory may be unmapped: an arena ends with its agent. Bound memory is the engine's affair.</summary>
+    public bool IsMapped => _arena is null || !_agent.IsDisposed;
 
     /// <summary>One arena for all tensors of all groups, each on a page of its own.</summary>
     public static KvPoolMemory Allocate(NixlAgent agent, KvPlan plan, KvPoolOptions options)
@@ -49,7 +60,7 @@ internal sealed class KvPoolMemory : IDisposable
                 }
                 groups[i] = KvGroupMemory.TryCreate(plan.Groups[i], 1, tensors, out var problem) ?? throw new InvalidOperationException(problem);
             }
-            return new KvPoolMemory(groups, arena, []);
+            return new KvPoolMemory(agent, groups, arena, [], []);
         }
         catch
         {
@@ -74,11 +85,16 @@ internal sealed class KvPoolMemory : IDisposable
             throw new ArgumentException($"Cannot bind layout '{plan.Schema.Name}': {overlap}; each tensor needs its own memory.", nameof(binding));
 
         var regions = new List<MemoryRegion>();
+        var engines = new List<RegionHandle>();
         try
         {
             foreach (var (address, length, kind, device) in Ranges(groups))
-                if (!IsCovered(agent, address, length, kind, device)) regions.Add(agent.Register(address, length, kind, device));
-            return new KvPoolMemory(groups, null, [.. regions]);
+            {
+                // An engine may have registered its memory itself; then that registration is used and stays the engine's.
+                if (agent.FindRegistration(address, length, kind, device) is { } own) engines.Add(own);
+                else regions.Add(agent.Register(address, length, kind, device));
+            }
+            return new KvPoolMemory(agent, groups, null, [.. regions], [.. engines]);
         }
         catch
         {
@@ -112,19 +128,6 @@ internal sealed class KvPoolMemory : IDisposable
             while (first.Kind == MemoryKind.Dram && i + 1 < tensors.Length && tensors[i + 1].Kind == MemoryKind.Dram && tensors[i + 1].Address == end)
                 end += tensors[++i].Length;
             yield return ((nint)first.Address, (long)(end - first.Address), first.Kind, first.Device);
-        }
-    }
-
-    /// <summary>An engine may have registered its memory itself; then that registration is used and stays the engine's.</summary>
-    private static bool IsCovered(NixlAgent agent, nint address, long length, MemoryKind kind, ulong device)
-    {
-        try
-        {
-            return agent.Query(address, length, kind, device).Length > 0;
-        }
-        catch (NixlNotFoundException)
-        {
-            return false;
         }
     }
 }
