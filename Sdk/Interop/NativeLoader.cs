@@ -32,12 +32,7 @@ internal static class NativeLoader
     {
         if (Volatile.Read(ref _handle) != 0)
             return;
-        if (!IsSupportedPlatform)
-        {
-            throw new PlatformNotSupportedException(
-                $"Nixl.Sdk's native core exists for linux-x64 only; this process is {RuntimeInformation.RuntimeIdentifier}. " +
-                "For unit tests set NixlAgentOptions.Transport to a FakeTransport, which needs no native code.");
-        }
+        ThrowIfUnsupported(IsSupportedPlatform, RuntimeInformation.RuntimeIdentifier);
 
         lock (Gate)
         {
@@ -63,6 +58,17 @@ internal static class NativeLoader
                 System.IO.Path.Combine(baseDirectory, FileName),
                 System.IO.Path.Combine(baseDirectory, "runtimes", "linux-x64", "native", FileName),
             ];
+
+    /// <summary>Internal for tests, which run where it is supported.</summary>
+    internal static void ThrowIfUnsupported(bool supported, string platform)
+    {
+        if (!supported)
+        {
+            throw new PlatformNotSupportedException(
+                $"Nixl.Sdk's native core exists for linux-x64 only; this process is {platform}. " +
+                "For unit tests set NixlAgentOptions.Transport to a FakeTransport, which needs no native code.");
+        }
+    }
 
     private static nint Load()
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace Nixl.Sdk.PeerProcess;
 
@@ -8,7 +9,8 @@ namespace Nixl.Sdk.PeerProcess;
 /// connect BASE64 ADDRESS   connects to a peer whose tensor of the same shape lies there     → connected
 /// fill SEED                fills the own memory with random bytes                            → filled
 /// write                    writes all blocks to the peer for ever, notifying each time      → writing (after the first)
-/// sum                      adds up the own bytes                                             → sum N
+/// poison BYTE              fills the own memory with one byte                                → poisoned
+/// hash                     SHA-256 of the own bytes                                          → hash HEX
 /// exit                     disposes and ends                                                 → bye
 /// </code>
 /// End of input ends it too, so that it never outlives the test.
@@ -44,8 +46,12 @@ internal static class Server
                     Say("writing");
                     _ = WriteForeverAsync(transfer, ids);
                     break;
-                case "sum":
-                    Say($"sum {Sum(address, length)}");
+                case "poison":
+                    Own(address, length).Fill(byte.Parse(words[1], null));
+                    Say("poisoned");
+                    break;
+                case "hash":
+                    Say($"hash {Convert.ToHexString(SHA256.HashData(Own(address, length)))}");
                     break;
                 case "exit":
                     Say("bye");
@@ -80,16 +86,9 @@ internal static class Server
     private static StridedRegion Region(ulong address, int blocks, int blockBytes) =>
         new(address, (ulong)blockBytes, (ulong)blockBytes, (ulong)blocks);
 
-    private static unsafe void Fill(nint address, long length, int seed) =>
-        new Random(seed).NextBytes(new Span<byte>((void*)address, checked((int)length)));
+    private static void Fill(nint address, long length, int seed) => new Random(seed).NextBytes(Own(address, length));
 
-    private static unsafe long Sum(nint address, long length)
-    {
-        long sum = 0;
-        foreach (var b in new ReadOnlySpan<byte>((void*)address, checked((int)length)))
-            sum += b;
-        return sum;
-    }
+    private static unsafe Span<byte> Own(nint address, long length) => new((void*)address, checked((int)length));
 
     private static void Say(string line)
     {

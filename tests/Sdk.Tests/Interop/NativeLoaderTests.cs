@@ -15,6 +15,15 @@ public class NativeLoaderTests
     }
 
     [Fact]
+    public void Another_platform_is_refused_by_name_and_with_what_works_there()
+    {
+        NativeLoader.ThrowIfUnsupported(supported: true, "linux-x64");
+        var error = Assert.Throws<PlatformNotSupportedException>(() => NativeLoader.ThrowIfUnsupported(supported: false, "osx-arm64"));
+        Assert.Contains("osx-arm64", error.Message, StringComparison.Ordinal);
+        Assert.Contains("FakeTransport", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Loading_is_idempotent_and_tells_the_path()
     {
         NativeLoader.EnsureLoaded();

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Nixl.Sdk.Interop;
 using Nixl.Sdk.Tests.Support;
 
 namespace Nixl.Sdk.Tests.Memory;

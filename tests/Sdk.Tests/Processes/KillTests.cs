@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using Nixl.Sdk.Tests.Support;
 
 namespace Nixl.Sdk.Tests.Processes;
@@ -23,22 +24,31 @@ public class KillTests
         if (backend == Backend.Local)
             Assert.True(world.Peer.ProcessId > 0);
         new Random(4).NextBytes(world.Memory.Span);
-        var ids = Enumerable.Range(0, Blocks).ToArray();
-        var targets = (int[])ids.Clone();
-        new Random(5).Shuffle(targets);
+        await world.Child.AskAsync($"poison {TestMemory.Poison}", "poisoned");
+        // Half of the blocks, in random order on both sides: the others keep their poison.
+        var (ids, targets) = (Enumerable.Range(0, Blocks).ToArray(), Enumerable.Range(0, Blocks).ToArray());
+        new Random(5).Shuffle(ids);
+        new Random(6).Shuffle(targets);
+        (ids, targets) = (ids[..(Blocks / 2)], targets[..(Blocks / 2)]);
+        var sent = world.Memory.Copy();
+        var expected = new byte[sent.Length];
+        expected.AsSpan().Fill(TestMemory.Poison);
+        for (var i = 0; i < ids.Length; i++)
+            sent.AsSpan(ids[i] * BlockBytes, BlockBytes).CopyTo(expected.AsSpan(targets[i] * BlockBytes));
 
         await world.Write.PostAsync(ids, targets).SoonAsync();
+        Assert.Equal(Convert.ToHexString(SHA256.HashData(expected)), await world.Child.AskAsync("hash", "hash"));
 
-        long expected = 0;
-        foreach (var b in world.Memory.Copy())
-            expected += b;
-        Assert.Equal(expected, long.Parse(await world.Child.AskAsync("sum", "sum"), CultureInfo.InvariantCulture));
-
-        // And back, by READ: every byte.
-        var sent = world.Memory.Copy();
+        // And by READ, in another order: block i from block N-1-i of the other process.
         world.Memory.Fill(TestMemory.Poison);
-        await world.Read.PostAsync(ids, targets).SoonAsync();
-        Assert.True(world.Memory.Span.SequenceEqual(sent));
+        var all = Enumerable.Range(0, Blocks).ToArray();
+        await world.Read.PostAsync(all, all.AsEnumerable().Reverse().ToArray()).SoonAsync();
+        for (var i = 0; i < Blocks; i++)
+        {
+            Assert.True(
+                world.Memory.Span.Slice(i * BlockBytes, BlockBytes).SequenceEqual(expected.AsSpan((Blocks - 1 - i) * BlockBytes, BlockBytes)),
+                $"block {i}");
+        }
     }
 
     [Theory]

@@ -111,12 +111,16 @@ public class ConcurrencyTests
         var name = $"nixl pump {agent.Name}"[..15];
         using var process = Process.GetCurrentProcess();
         var sum = TimeSpan.Zero;
+        var found = false;
         foreach (ProcessThread thread in process.Threads)
         {
             try
             {
                 if (File.ReadAllText($"/proc/self/task/{thread.Id}/comm").TrimEnd() == name)
+                {
+                    found = true;
                     sum += thread.TotalProcessorTime;
+                }
             }
             catch (Exception e) when (e is IOException or InvalidOperationException or System.ComponentModel.Win32Exception)
             {
@@ -124,6 +128,7 @@ public class ConcurrencyTests
             }
         }
 
+        Assert.True(found, $"no thread is named '{name}'");
         return sum;
     }
 }

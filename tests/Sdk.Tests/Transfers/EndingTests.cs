@@ -164,9 +164,11 @@ public class EndingTests
         {
             await using var bench = await Bench.CreateAsync(backend);
             using var start = new ManualResetEventSlim();
-            var posters = Enumerable.Range(0, 4).Select(i => Task.Run(async () =>
+            // Made here: a task that is scheduled late would find the agent disposed.
+            var posters = Enumerable.Range(0, 4).Select(i => (Id: i, Transfer: bench.Write())).ToArray().Select(poster => Task.Run(async () =>
             {
-                using var transfer = bench.Write();
+                var (i, transfer) = poster;
+                using var _ = transfer;
                 start.Wait(Deadlines.Soon);
                 while (true)
                 {
