@@ -1,6 +1,7 @@
 namespace Nixl.Sdk;
 
 /// <summary>How to connect to one peer.</summary>
+/// <remarks>Immutable, so thread-safe.</remarks>
 public sealed class ConnectOptions
 {
     /// <summary>Transports that may be used for this peer; null = the agent's.</summary>

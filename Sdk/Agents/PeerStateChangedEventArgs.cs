@@ -1,6 +1,7 @@
 namespace Nixl.Sdk;
 
 /// <summary>A connected peer changed its state.</summary>
+/// <remarks>Immutable, so thread-safe.</remarks>
 /// <param name="peer">Which one.</param>
 /// <param name="state">Its state at the time of the change.</param>
 /// <param name="reason">Why, in words.</param>

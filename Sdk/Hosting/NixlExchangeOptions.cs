@@ -5,6 +5,7 @@ using Nixl.Sdk.Metadata;
 namespace Nixl.Sdk.Hosting;
 
 /// <summary>The direct metadata exchange of a host, as the section <c>NixlExchange</c> describes it.</summary>
+/// <remarks>Not thread-safe while being filled; only read once the host has started.</remarks>
 public sealed class NixlExchangeOptions
 {
     /// <summary>Address and port to listen on, for example <c>127.0.0.1:7400</c>; empty to fetch only. [127.0.0.1, any free port]</summary>

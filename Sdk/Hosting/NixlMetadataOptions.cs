@@ -4,6 +4,7 @@ using Nixl.Sdk.Metadata;
 namespace Nixl.Sdk.Hosting;
 
 /// <summary>How an agent's metadata is protected and how long it is valid; see <see cref="MetadataOptions"/>.</summary>
+/// <remarks>Not thread-safe while being filled; only read once the host has started.</remarks>
 public sealed class NixlMetadataOptions
 {
     /// <summary>The fleet's pre-shared key in base64, at least 16 bytes. [none]</summary>

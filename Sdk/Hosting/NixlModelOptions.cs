@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace Nixl.Sdk.Hosting;
 
 /// <summary>Which weights the caches belong to; becomes a <see cref="ModelIdentity"/>.</summary>
+/// <remarks>Not thread-safe while being filled; only read once the host has started.</remarks>
 public sealed class NixlModelOptions
 {
     /// <summary>The model's name.</summary>

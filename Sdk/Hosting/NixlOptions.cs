@@ -7,7 +7,8 @@ namespace Nixl.Sdk.Hosting;
 /// One agent as configuration describes it: section <c>Nixl:&lt;name&gt;</c>, then the delegates given to <c>AddNixl</c>. Checked when
 /// the host starts.
 /// </summary>
-/// <remarks>Numbers and durations of 0 mean the default in brackets, as in <see cref="NixlAgentOptions"/>.</remarks>
+/// <remarks>Numbers and durations of 0 mean the default in brackets, as in <see cref="NixlAgentOptions"/>. Not thread-safe while being
+/// filled; only read once the host has started.</remarks>
 public sealed class NixlOptions
 {
     /// <summary>Name of the agent towards its peers. [the name given to <c>AddNixl</c>]</summary>

@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace Nixl.Sdk.Hosting;
 
 /// <summary>The rank that an agent serves; becomes a <see cref="KvParallel"/>.</summary>
+/// <remarks>Not thread-safe while being filled; only read once the host has started.</remarks>
 public sealed class NixlParallelOptions
 {
     /// <summary>Tensor-parallel ranks. [1]</summary>

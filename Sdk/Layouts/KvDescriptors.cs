@@ -3,6 +3,7 @@ using Nixl.Sdk.Planning;
 namespace Nixl.Sdk;
 
 /// <summary>Turns plans into descriptors and strided regions. Called by generated code. Building allocates nothing.</summary>
+/// <remarks>Thread-safe: pure functions of their arguments.</remarks>
 public static class KvDescriptors
 {
     /// <summary>Writes one descriptor per piece and block, piece by piece: piece p of block i stands at <c>p * blockIds.Length + i</c>.</summary>

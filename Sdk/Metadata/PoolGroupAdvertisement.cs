@@ -1,6 +1,7 @@
 namespace Nixl.Sdk.Metadata;
 
 /// <summary>The tensors of one group of layers of an advertised pool.</summary>
+/// <remarks>Immutable, so thread-safe.</remarks>
 public sealed class PoolGroupAdvertisement
 {
     /// <summary>The group's name in the schema.</summary>

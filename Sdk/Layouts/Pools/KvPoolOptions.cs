@@ -3,6 +3,7 @@ using Nixl.Sdk.Planning;
 namespace Nixl.Sdk;
 
 /// <summary>Options of a <see cref="KvPool{TLayout}"/>.</summary>
+/// <remarks>Not thread-safe while being filled; read once when the pool is made.</remarks>
 public sealed class KvPoolOptions
 {
     /// <summary>Name under which the agent advertises the pool, [A-Za-z0-9._-]{1,128}; null for the layout type's name.</summary>

@@ -7,6 +7,7 @@ namespace Nixl.Sdk;
 /// The two sides of a handshake hold different content: element types, shapes, quantisation or the model itself. Blocks moved
 /// between them would be read as something else, so nothing is moved.
 /// </summary>
+/// <remarks>Immutable, so thread-safe.</remarks>
 public sealed class LayoutMismatchException : NixlException
 {
     internal LayoutMismatchException(

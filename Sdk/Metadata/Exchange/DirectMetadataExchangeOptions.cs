@@ -4,6 +4,7 @@ using System.Net.Security;
 namespace Nixl.Sdk.Metadata;
 
 /// <summary>Options of <see cref="DirectMetadataExchange"/>. Do not change them once it exists.</summary>
+/// <remarks>Not thread-safe while being filled.</remarks>
 public sealed class DirectMetadataExchangeOptions
 {
     /// <summary>
