@@ -98,7 +98,7 @@ class agent final : public transport_events, private inbox::reader {
 
     const agent_settings settings_;
     std::atomic<bool> closed_{false};
-    buffer_pool buffers_; // before everything that holds buffers
+    buffer_pool buffers_;       // before everything that holds buffers
     operation_pool operations_; // before the inbox, whose unread events lie in the operations
     inbox inbox_{*this};
     memory_table memory_;

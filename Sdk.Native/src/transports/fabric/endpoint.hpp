@@ -51,8 +51,8 @@ class endpoint {
     // queue itself failed, with a sentence in `why`.
     int64_t poll(completion* out, uint64_t capacity, std::string& why);
 
-    // Before closing: lets the provider report what a broken connection has ended. rxm of libfabric 1.17 reads freed memory
-    // when the errors of outstanding reads first meet it inside fi_close.
+    // Before closing: lets the provider report what a broken connection has ended. rxm of libfabric 1.17 reads freed
+    // memory when the errors of outstanding reads first meet it inside fi_close.
     void drain() noexcept;
 
     int wait_fd() const noexcept { return wait_fd_; } // -1: the provider has no wait object, poll on a timer
