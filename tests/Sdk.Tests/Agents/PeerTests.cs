@@ -123,6 +123,9 @@ public class PeerTests
         Assert.NotEqual(bench.Pair.B.Incarnation, restarted.Incarnation);
         using var memory = new TestMemory(restarted, 64 * 4096, arena: true);
 
+        // Until its end is noticed, the old peer is a known one, and its metadata would be taken for an update.
+        await Deadlines.UntilAsync(() => bench.Pair.ToB.State == PeerState.Disconnected, "the end of the old one is noticed");
+
         // The old metadata leads nowhere, within a deadline.
         var stale = await Assert.ThrowsAnyAsync<NixlException>(
             () => bench.Pair.A.ConnectAsync(oldMetadata, new ConnectOptions { Timeout = TimeSpan.FromSeconds(5) }).SoonAsync());
