@@ -32,7 +32,7 @@ step() {
 run_ctest() {
   say "Native tests ($1)"
   local log=$logs/ctest-$1
-  (cd Sdk.Native && ctest --preset "$1" --output-on-failure --no-tests=error --timeout 120) 2>&1 | tee "$log" | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test.* Passed )' || true
+  (cd Sdk.Native && ctest --preset "$1" -j 2 --output-on-failure --no-tests=error --timeout 120) 2>&1 | tee "$log" | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test.* Passed )' || true
   local total bad skip
   total=$(sed -nE 's/^.*tests passed, ([0-9]+) tests? failed out of ([0-9]+).*$/\2/p' "$log" | tail -1)
   bad=$(sed -nE 's/^.*tests passed, ([0-9]+) tests? failed out of ([0-9]+).*$/\1/p' "$log" | tail -1)
