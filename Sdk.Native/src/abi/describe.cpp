@@ -29,6 +29,7 @@ struct enumeration {
     std::size_t count;
 };
 
+// NOLINTBEGIN(bugprone-sizeof-expression): of a pointer field the size of the pointer is meant.
 #define FIELD(type, name)                                                                                              \
     field {                                                                                                            \
 #name, offsetof(type, name), sizeof(type::name)                                                                \
@@ -180,6 +181,7 @@ constexpr field fields_of_nixl_loopback_faults[] = {
     FIELD(nixl_loopback_faults_t, delay_ns),    FIELD(nixl_loopback_faults_t, seed),
     FIELD(nixl_loopback_faults_t, hang),        FIELD(nixl_loopback_faults_t, reserved),
 };
+// NOLINTEND(bugprone-sizeof-expression)
 
 #define LAYOUT(name)                                                                                                   \
     layout {                                                                                                           \

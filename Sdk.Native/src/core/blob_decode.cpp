@@ -121,15 +121,16 @@ failure read_section(reader& in, peer_metadata& out) {
     const auto body = in.take(length);
     if (!in.good())
         return mismatch("a section is cut short");
-    switch (static_cast<blob_section>(type)) {
-    case blob_section::identity:
+    switch (type) { // any number may come: a newer writer's sections are skipped unless it says that they are critical
+    case static_cast<uint16_t>(blob_section::identity):
         return read_identity(reader(body), out);
-    case blob_section::address:
+    case static_cast<uint16_t>(blob_section::address):
         return read_address(reader(body), out);
-    case blob_section::region:
+    case static_cast<uint16_t>(blob_section::region):
         return read_region(reader(body), out);
+    default:
+        return (flags & blob_critical) == 0 ? failure::success() : mismatch("it needs a newer version of this library");
     }
-    return (flags & blob_critical) == 0 ? failure::success() : mismatch("it needs a newer version of this library");
 }
 
 failure decode(std::span<const uint8_t> bytes, peer_metadata& out) {
