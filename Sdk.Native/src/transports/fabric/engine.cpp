@@ -113,6 +113,8 @@ failure engine::start() {
     if (!listener) {
         return f;
     }
+    // An aggregate: make_unique cannot make it before clang 16.
+    // NOLINTNEXTLINE(modernize-make-unique)
     environment_.reset(new environment{settings_, events_, loop_, openers_, count_, domain_});
     acceptor_ = std::make_shared<acceptor>(*this, std::move(listener));
     advertised_.provider = domain_->provider();

@@ -8,7 +8,8 @@
 
 namespace nixl::fabric {
 
-failure registration::make(std::shared_ptr<const domain> d, const local_region& r, std::shared_ptr<registration>& out) {
+failure registration::make(const std::shared_ptr<const domain>& d, const local_region& r,
+                           std::shared_ptr<registration>& out) {
     if (r.kind != NIXL_MEMORY_DRAM) {
         return fail(NIXL_ERR_NOT_SUPPORTED, "the fabric transport moves host memory only");
     }

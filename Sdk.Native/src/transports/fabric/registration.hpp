@@ -12,7 +12,8 @@ namespace nixl::fabric {
 
 class registration {
   public:
-    static failure make(std::shared_ptr<const domain> d, const local_region& r, std::shared_ptr<registration>& out);
+    static failure make(const std::shared_ptr<const domain>& d, const local_region& r,
+                        std::shared_ptr<registration>& out);
 
     uint64_t key() const noexcept { return key_; }
     uint64_t base() const noexcept { return base_; }

@@ -26,7 +26,9 @@ failure revocation_result::wait(deadline until) {
 }
 
 void revocations::start(std::shared_ptr<registration> r, std::shared_ptr<revocation_result> result,
-                        uint64_t force_at_ns, std::set<inbound*> peers) {
+                        uint64_t force_at_ns,
+                        // A copy on purpose: revoke() may close a link, and that changes the caller's set.
+                        std::set<inbound*> peers) { // NOLINT(performance-unnecessary-value-param)
     const uint64_t key = r->key();
     pending_.push_back({std::move(r), std::move(result), force_at_ns, peers});
     for (inbound* l : peers) {
