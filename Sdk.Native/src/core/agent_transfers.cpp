@@ -28,6 +28,21 @@ failure check_flat_lengths(const prepared_list& local, const prepared_list& remo
     return failure::success();
 }
 
+// What the ids add up to must fit 64 bits: a sum that wraps around would look like a short transfer that succeeded.
+failure check_total(const prepared_list& local, const uint32_t* ids, uint64_t count) noexcept {
+    uint64_t total = 0;
+    bool wraps = false;
+    if (local.bytes_per_entry != 0) {
+        wraps = __builtin_mul_overflow(local.bytes_per_entry, count, &total);
+    } else {
+        for (uint64_t i = 0; i < count && !wraps; ++i)
+            wraps = __builtin_add_overflow(total, local.region_of(ids[i]).length, &total);
+    }
+    return wraps ? fail(NIXL_ERR_INVALID_PARAM, "the pieces of %" PRIu64 " ids add up to more than 64 bits can count",
+                        count)
+                 : failure::success();
+}
+
 failure check_revoked(const prepared_list& remote) noexcept {
     for (const auto& r : remote.remote_holds)
         if (r->revoked.load(std::memory_order_acquire))
@@ -108,6 +123,8 @@ failure agent::post(const nixl_post_params_t& p, uint64_t& operation_id) noexcep
     if (local->mode == NIXL_LIST_FLAT)
         if (failure f = check_flat_lengths(*local, *remote, p.local_ids, p.remote_ids, p.id_count); !f.ok())
             return f;
+    if (failure f = check_total(*local, p.local_ids, p.id_count); !f.ok())
+        return f;
     if (failure f = check_peer(*remote->target); !f.ok())
         return f;
     if (failure f = check_revoked(*remote); !f.ok())

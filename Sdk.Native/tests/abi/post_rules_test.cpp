@@ -1,6 +1,8 @@
 // What a post refuses, on every transport: nothing of it reaches the transport, and no event follows.
 #include "abi/pair.hpp"
 
+#include <sys/mman.h>
+
 #include <cstring>
 
 namespace nixl_test {
@@ -89,6 +91,31 @@ TEST_P(post_rules, lists_that_do_not_match) {
     w.local_ids = {1, 12};
     EXPECT_STATUS(NIXL_ERR_INVALID_PARAM, w(pair->a)); // flat pieces of other lengths
     EXPECT_EQ(last_error().entry, 1u);
+}
+
+// Address space only: nothing of it is touched. The two ids would add up to 2^64, which is 0: a success that moved
+// nothing.
+TEST(post_sums, that_wrap_around_are_refused) {
+    constexpr uint64_t bytes = uint64_t{1} << 46;
+    constexpr uint64_t regions = uint64_t{1} << 18;
+    void* const space = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (space == MAP_FAILED)
+        GTEST_SKIP() << "no address space of 64 TiB here";
+    {
+        connected_pair pair(NIXL_TRANSPORT_LOOPBACK, 4096);
+        ASSERT_TRUE(pair.ok());
+        ASSERT_NE(pair.a.add(space, bytes), 0u);
+        ASSERT_NE(pair.b.add(space, bytes), 0u);
+        ASSERT_EQ(pair.a.connect(pair.b), pair.peer);
+        const std::vector<nixl_strided_region_t> all(regions, region(space, bytes / 2, 2));
+        post w{.local_list = pair.a.list(0, all), .remote_list = pair.a.list(pair.peer, all)};
+        ASSERT_NE(w.local_list, 0u);
+        ASSERT_NE(w.remote_list, 0u);
+        w.local_ids = w.remote_ids = {0, 1};
+        EXPECT_STATUS(NIXL_ERR_INVALID_PARAM, w(pair.a));
+        EXPECT_NE(last_error_text().find("64 bits"), std::string::npos) << last_error_text();
+    }
+    ::munmap(space, bytes);
 }
 
 TEST_P(post_rules, notifications_are_bounded) {
