@@ -109,9 +109,9 @@ void loopback_transport::copy(request& r, const piece& what) noexcept {
         // The peer's memory is this process's own; the window keeps it registered during the copy.
         auto* remote = reinterpret_cast<std::byte*>(what.remote);
         if (r.op == NIXL_OP_WRITE)
-            std::memcpy(remote, what.local, what.length);
+            std::memmove(remote, what.local, what.length); // one process: the two may overlap
         else
-            std::memcpy(what.local, remote, what.length);
+            std::memmove(what.local, remote, what.length);
         w->leave();
         r.bytes_done += what.length;
         (r.op == NIXL_OP_WRITE ? written_ : read_).fetch_add(what.length, std::memory_order_relaxed);
