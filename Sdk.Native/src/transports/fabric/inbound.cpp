@@ -79,6 +79,9 @@ void inbound::opened(std::unique_ptr<endpoint> e, const std::string& why) {
     std::string bytes;
     encode(bytes, endpoint_name{env_.provider->provider(), endpoint_->address()});
     session_->accept(sender_->limit(), bytes);
+    if (closed_) {
+        return; // the answer could not be written: on_closed has said so, and the owner must not count it as open
+    }
     owner_.inbound_open(*this);
     update_session();
 }

@@ -233,7 +233,11 @@ bool outbound::on_message(control::session&, control::received_frame& frame) {
             region->revoked = true;
         }
     }
-    revoked_.insert(key);
+    // Metadata that was exported before and is loaded later names the key once more. Keys of our own making are never
+    // used again; a provider's are, and then its device refuses the old ones.
+    if (!env_.provider->limits().provider_keys) {
+        revoked_.insert(key);
+    }
     revoking_.push_back(key);
     answer_revokes();
     return true;

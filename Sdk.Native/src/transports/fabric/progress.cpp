@@ -54,11 +54,13 @@ void progress::stop() noexcept {
     if (!thread_.joinable()) {
         return;
     }
-    post([this] { quit_ = true; });
     {
+        // Together: a task that was taken in after the last one would never run, and its caller would wait for it.
         const std::lock_guard lock(mutex_);
+        tasks_.push_back([this] { quit_ = true; });
         stopped_ = true;
     }
+    wake();
     thread_.join();
 }
 
