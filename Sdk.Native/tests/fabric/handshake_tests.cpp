@@ -9,6 +9,9 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cstring>
 
 namespace nixl::test {
 namespace {
@@ -125,6 +128,17 @@ TEST_F(FabricHandshake, An_endpoint_address_that_the_provider_does_not_know_is_r
     ASSERT_NO_FATAL_FAILURE(s.greet());
     EXPECT_FALSE(s.welcomed);
     EXPECT_EQ(s.reason.status, NIXL_ERR_BACKEND) << s.reason.text;
+}
+
+TEST_F(FabricHandshake, An_endpoint_address_of_another_family_is_refused) {
+    stranger s(target);
+    // As long as the target's own, but its family says that it is longer.
+    const ::sa_family_t family = AF_INET6;
+    std::memcpy(s.endpoint.address.data(), &family, sizeof family);
+    ASSERT_NO_FATAL_FAILURE(s.greet());
+    EXPECT_FALSE(s.welcomed);
+    EXPECT_EQ(s.reason.status, NIXL_ERR_BACKEND) << s.reason.text;
+    EXPECT_NE(std::string(s.reason.text).find("address family"), std::string::npos) << s.reason.text;
 }
 
 TEST_F(FabricHandshake, A_fence_is_answered_once_the_endpoint_is_closed_and_notifications_go_on) {

@@ -133,6 +133,33 @@ TEST_F(FabricProcess, A_peer_killed_in_mid_transfer_is_reported_at_once) {
     EXPECT_EQ(agent->info(peer).in_flight_operations, 0u);
 }
 
+// Stopped first, so that reads are certainly in flight when it dies, and their errors come while or after the control
+// connection ends.
+TEST_F(FabricProcess, A_peer_killed_under_reads_is_reported_and_its_endpoint_closes) {
+    const scattered layout({{1 << 20, 0}}, 32);
+    ASSERT_NO_FATAL_FAILURE(begin(layout, layout));
+    const auto ids = shuffled_ids(32, 32, 1);
+    post.op = NIXL_OP_READ;
+    post.local_ids = ids;
+    post.remote_ids = ids;
+    EXPECT_EQ(agent->run(post), NIXL_SUCCESS);
+    other->signal(SIGSTOP);
+    std::vector<uint64_t> operations;
+    for (int i = 0; i < 8; ++i) {
+        operations.push_back(agent->start(post));
+        ASSERT_NE(operations.back(), 0u);
+    }
+    while (agent->info(peer).in_flight_operations == 0 && !agent->wait_settled(operations[0], 1'000'000)) {
+    }
+    other->kill_now();
+    for (const uint64_t operation : operations) {
+        ASSERT_TRUE(agent->wait_quiesced(operation, 15 * second_ns));
+        EXPECT_EQ(agent->result(operation).event.status, NIXL_ERR_REMOTE_DISCONNECT);
+    }
+    EXPECT_TRUE(agent->wait_state(peer, NIXL_PEER_DISCONNECTED, 10 * second_ns));
+    EXPECT_EQ(agent->info(peer).in_flight_operations, 0u);
+}
+
 TEST_F(FabricProcess, An_idle_peer_that_is_killed_is_noticed_too) {
     const scattered layout({{4096, 0}}, 4);
     ASSERT_NO_FATAL_FAILURE(begin(layout, layout));

@@ -1,5 +1,7 @@
 #include "transports/fabric/endpoint.hpp"
 
+#include "core/deadline.hpp"
+
 #include <netinet/in.h>
 #include <rdma/fi_cm.h>
 #include <rdma/fi_rma.h>
@@ -7,12 +9,18 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 namespace nixl::fabric {
 
 namespace {
+
+// How long drain() waits for operations in flight. The progress thread stands still meanwhile: only a peer that is
+// silent, not gone, costs all of it.
+constexpr uint64_t drain_wait_ns = 50'000'000;
 
 bool wildcard(const void* address, size_t length) {
     if (address == nullptr || length == 0) {
@@ -150,6 +158,12 @@ bool endpoint::insert_peer(const std::string& address, std::string& why) {
               std::to_string(address_.size());
         return false;
     }
+    // The provider reads as many bytes as the family in the address says, whatever was received.
+    if (speaks_ip(domain_->info()) && (address.size() < sizeof(::sa_family_t) ||
+                                       std::memcmp(address.data(), address_.data(), sizeof(::sa_family_t)) != 0)) {
+        why = "the peer's endpoint address is of another address family";
+        return false;
+    }
     const int inserted = fi_av_insert(addresses_.get(), address.data(), 1, &peer_, 0, nullptr);
     if (inserted != 1) {
         why = "the provider does not accept the peer's endpoint address: " + domain_->lib().error_text(inserted);
@@ -171,19 +185,38 @@ int64_t endpoint::post(const rma_operation& op) noexcept {
     message.rma_iov_count = 1;
     message.context = op.context;
     // Without delivery completion a write with a bad key reports success on some providers, and the data is lost.
-    return op.way == direction::write ? fi_writemsg(endpoint_.get(), &message, FI_COMPLETION | FI_DELIVERY_COMPLETE)
-                                      : fi_readmsg(endpoint_.get(), &message, FI_COMPLETION);
+    const ssize_t rc = op.way == direction::write
+                           ? fi_writemsg(endpoint_.get(), &message, FI_COMPLETION | FI_DELIVERY_COMPLETE)
+                           : fi_readmsg(endpoint_.get(), &message, FI_COMPLETION);
+    outstanding_ += rc == 0 ? 1 : 0;
+    return rc;
+}
+
+void endpoint::ended(const void* context) noexcept {
+    outstanding_ -= context != nullptr && outstanding_ != 0 ? 1 : 0;
 }
 
 void endpoint::drain() noexcept {
     std::array<::fi_cq_entry, 64> entries; // NOLINT: filled by fi_cq_read
+    const deadline until = deadline::after(drain_wait_ns);
     for (int quiet = 0, rounds = 0; quiet < 8 && rounds < 4096; ++rounds) {
         const ssize_t n = fi_cq_read(queue_.get(), entries.data(), entries.size());
         if (n == -FI_EAVAIL) {
             ::fi_cq_err_entry error{};
-            quiet = fi_cq_readerr(queue_.get(), &error, 0) > 0 ? 0 : quiet + 1;
-        } else {
-            quiet = n > 0 ? 0 : quiet + 1;
+            const bool got = fi_cq_readerr(queue_.get(), &error, 0) > 0;
+            ended(got ? error.op_context : nullptr);
+            quiet = got ? 0 : quiet + 1;
+            continue;
+        }
+        for (ssize_t i = 0; i < n; ++i) {
+            ended(entries[static_cast<size_t>(i)].op_context);
+        }
+        quiet = n > 0 ? 0 : quiet + 1;
+        // Something is in flight and nothing comes: the end of a peer's process arrives here a moment after its control
+        // connection has ended.
+        if (quiet == 8 && outstanding_ != 0 && !until.passed()) {
+            std::this_thread::sleep_for(std::chrono::microseconds(200));
+            quiet = 0;
         }
     }
 }
@@ -215,6 +248,7 @@ int64_t endpoint::poll(completion* out, uint64_t capacity, std::string& why) {
         }
         for (ssize_t i = 0; i < rc; ++i) {
             out[taken].context = entries[static_cast<size_t>(i)].op_context;
+            ended(out[taken].context);
             out[taken].error = 0;
             ++taken;
         }
@@ -238,6 +272,7 @@ int64_t endpoint::read_error(completion& out) {
         return rc;
     }
     out.context = entry.op_context;
+    ended(out.context);
     out.error = entry.err != 0 ? entry.err : FI_EOTHER;
     std::array<char, 256> words{};
     const char* text = fi_cq_strerror(queue_.get(), entry.prov_errno, entry.err_data, words.data(), words.size());

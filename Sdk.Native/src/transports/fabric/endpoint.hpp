@@ -51,8 +51,9 @@ class endpoint {
     // queue itself failed, with a sentence in `why`.
     int64_t poll(completion* out, uint64_t capacity, std::string& why);
 
-    // Before closing: lets the provider report what a broken connection has ended. rxm of libfabric 1.17 reads freed
-    // memory when the errors of outstanding reads first meet it inside fi_close.
+    // Before closing: lets the provider report what a broken connection has ended, and waits a bounded time for it
+    // while anything is in flight. rxm of libfabric 1.17 reads freed memory when the errors of outstanding reads first
+    // meet it inside fi_close.
     void drain() noexcept;
 
     int wait_fd() const noexcept { return wait_fd_; } // -1: the provider has no wait object, poll on a timer
@@ -63,6 +64,7 @@ class endpoint {
     explicit endpoint(std::shared_ptr<const domain> d) : domain_(std::move(d)) {}
     int enable(::fi_info& info, const char*& step); // 0 or a libfabric error at `step`
     int64_t read_error(completion& out);
+    void ended(const void* context) noexcept; // a completion was read; null: of no operation
 
     const std::shared_ptr<const domain> domain_; // first: outlives the handles below
     queue_handle queue_;
@@ -71,6 +73,7 @@ class endpoint {
     ::fi_addr_t peer_ = FI_ADDR_UNSPEC;
     std::string address_;
     int wait_fd_ = -1;
+    uint64_t outstanding_ = 0; // operations posted whose completions have not been read
 };
 
 } // namespace nixl::fabric
