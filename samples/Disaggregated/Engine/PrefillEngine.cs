@@ -106,7 +106,8 @@ internal sealed class PrefillEngine(EngineContext context, IHostApplicationLifet
         }
         catch (Exception e) when (e is NixlException or InvalidOperationException or OperationCanceledException)
         {
-            Logger.LogError(e, "Handover of {Request} failed", request.Request);
+            // The SDK's errors say all there is to say; a stack adds nothing. An engine that ends has no failures to report.
+            if (!cancellation.IsCancellationRequested) Logger.LogError("Handover of {Request} failed: {Message}", request.Request, e.Message);
             outcome = new FailedMessage(request.Request, e.Message);
         }
         // After a failure the outcome comes first; the transport may still be reading.
