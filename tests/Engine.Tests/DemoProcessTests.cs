@@ -47,7 +47,7 @@ public sealed class DemoProcessTests
     public async Task Engines_do_not_outlive_a_driver_that_is_killed()
     {
         RequireNative("local");
-        using var demo = Start("demo", "--transport", "local", "--requests", "200", "--max-new-tokens", "400", "--timeout", "100");
+        using var demo = Start("demo", "--transport", "local", "--requests", "200", "--max-new-tokens", "300", "--timeout", "100");
         int[] engines = [await EngineAsync(demo), await EngineAsync(demo)];
         demo.Kill();
         await demo.WaitForExitAsync().WaitAsync(Deadline);
@@ -63,7 +63,7 @@ public sealed class DemoProcessTests
     public async Task A_killed_engine_fails_the_demo_and_takes_the_other_with_it()
     {
         RequireNative("local");
-        using var demo = Start("demo", "--transport", "local", "--requests", "200", "--max-new-tokens", "400", "--timeout", "100");
+        using var demo = Start("demo", "--transport", "local", "--requests", "200", "--max-new-tokens", "300", "--timeout", "100");
         int prefill = await EngineAsync(demo), decode = await EngineAsync(demo);
         using (var victim = Process.GetProcessById(decode)) victim.Kill();
         var (code, output) = await EndAsync(demo);
