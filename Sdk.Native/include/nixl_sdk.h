@@ -24,7 +24,7 @@ extern "C" {
 
 #define NIXL_EXPORT __attribute__((visibility("default")))
 
-#define NIXL_ABI_VERSION 1u
+#define NIXL_ABI_VERSION 2u
 #define NIXL_NAME_MAX 128u                /* agent names match [A-Za-z0-9._-]{1,128} */
 #define NIXL_NOTIFICATION_MAX 65536u      /* bytes of a notification's payload */
 #define NIXL_TEXT_MAX 512u
@@ -175,15 +175,20 @@ typedef struct nixl_region_info {
     uint64_t lists;       /* prepared lists that hold it */
 } nixl_region_info_t;
 
-/* One strided run of pieces: piece i is [base + i*stride, base + i*stride + length), 0 <= i < count. */
+/*
+ * One strided run of pieces: piece i begins at base + i*stride, 0 <= i < count. With units > 1 the stride is nested: a block
+ * of `stride` bytes holds `units` pieces, so piece i begins at base + (i / units)*stride + (i % units)*unit_stride; count is
+ * a multiple of units. That is how blocks of different sizes on the two sides are paired.
+ */
 typedef struct nixl_strided_region {
     uint64_t base;
     uint64_t stride;
     uint64_t length;
     uint64_t count;
     uint64_t device;
+    uint64_t unit_stride;
+    uint32_t units;       /* 0 and 1: not nested; unit_stride is 0 then */
     uint32_t kind;
-    uint32_t reserved;
 } nixl_strided_region_t;
 
 typedef struct nixl_list_params {

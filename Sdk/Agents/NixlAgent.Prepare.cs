@@ -92,7 +92,7 @@ public sealed partial class NixlAgent
             var info = new NativeRegionInfo
             {
                 Address = region.Base,
-                Length = ((region.Count - 1) * region.Stride) + region.Length, // The core has checked that it does not overflow.
+                Length = region.Reach,
                 Kind = (uint)region.Kind,
                 Device = region.Device,
             };

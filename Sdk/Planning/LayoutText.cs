@@ -29,7 +29,7 @@ static class LayoutText
         foreach (var group in plan.Groups)
         {
             text.Append("group ").Append(group.Schema.Name).Append('\n');
-            WriteContent(text, group.Schema, group.Schema.Components);
+            WriteContent(text, group.Schema, SchemaFields.ComponentContents(group.Schema));
             WritePlacement(text, group.Schema);
             OffsetText.Write(text, group);
         }
@@ -44,7 +44,7 @@ static class LayoutText
         foreach (var group in schema.Groups.OrderBy(group => group.Name, StringComparer.Ordinal))
         {
             text.Append("group ").Append(group.Name).Append('\n');
-            WriteContent(text, group, group.Components.OrderBy(component => component.Name, StringComparer.Ordinal));
+            WriteContent(text, group, SchemaFields.ComponentContents(group).OrderBy(field => field.Name, StringComparer.Ordinal));
         }
         return text.ToString();
     }
@@ -65,13 +65,13 @@ static class LayoutText
         return text.ToString();
     }
 
-    private static void WriteContent(StringBuilder text, KvGroupSchema group, IEnumerable<KvComponentSchema> components)
+    private static void WriteContent(StringBuilder text, KvGroupSchema group, IEnumerable<SchemaField> components)
     {
         text.Append("  content\n");
         foreach (var field in SchemaFields.Content(group))
             Line(text, field);
-        foreach (var component in components)
-            Line(text, SchemaFields.Content(component));
+        foreach (var field in components)
+            Line(text, field);
     }
 
     private static void WritePlacement(StringBuilder text, KvGroupSchema group)

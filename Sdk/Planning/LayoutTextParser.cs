@@ -112,7 +112,7 @@ static class LayoutTextParser
         };
     }
 
-    // Name: bf16 128x2[, scale-of Other][, not-transferred]
+    // Name: bf16 128x2, per token[, scale-of Other][, not-transferred]
     private static KvComponentSchema? ReadComponent(string line)
     {
         var colon = line.IndexOf(": ", StringComparison.Ordinal);
@@ -136,6 +136,8 @@ static class LayoutTextParser
                 component = component with { ScaleOf = part.Substring(SchemaFields.ScaleOf.Length) };
             else if (part == SchemaFields.Skipped)
                 component = component with { Transfer = false };
+            else if (part is SchemaFields.PerHeadAndToken or SchemaFields.PerHead or SchemaFields.PerToken or SchemaFields.PerBlock)
+                continue; // follows from the order; the comparison with the canonical text checks it
             else
                 return null;
         }

@@ -53,11 +53,8 @@ static class SchemaDiff
         {
             foreach (var field in SchemaFields.Content(group))
                 fields.Add(new SchemaField(group.Name + "." + field.Name, field.Value));
-            foreach (var component in group.Components)
-            {
-                var field = SchemaFields.Content(component);
+            foreach (var field in SchemaFields.ComponentContents(group))
                 fields.Add(new SchemaField(group.Name + "." + field.Name, field.Value));
-            }
         }
         return fields;
     }

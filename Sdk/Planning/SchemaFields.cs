@@ -17,6 +17,10 @@ internal static class SchemaFields
     public const string ComponentPrefix = "component ";
     public const string ScaleOf = "scale-of ";
     public const string Skipped = "not-transferred";
+    public const string PerHeadAndToken = "per head and token";
+    public const string PerHead = "per head";
+    public const string PerToken = "per token";
+    public const string PerBlock = "per block";
     public const string OwnOrder = "order ";
     public const string Unnamed = "-";
 
@@ -28,9 +32,28 @@ internal static class SchemaFields
         yield return new SchemaField(TokensPerEntry, Text(group.TokensPerEntry));
     }
 
-    public static SchemaField Content(KvComponentSchema component)
+    /// <summary>One field for each component, in declaration order.</summary>
+    public static IEnumerable<SchemaField> ComponentContents(KvGroupSchema group)
     {
-        var value = TypeNames.Of(component.Type) + " " + string.Join("x", component.Shape.Select(Text));
+        var orders = GroupOrders.Resolve(group, 0, []);
+        for (var i = 0; i < group.Components.Count; i++)
+        {
+            var perHead = orders is not null && orders.Has(i, DimKind.Head);
+            var perToken = orders is not null && orders.Has(i, DimKind.Token);
+            yield return Content(group.Components[i], (perHead, perToken) switch
+            {
+                (true, true) => PerHeadAndToken,
+                (true, false) => PerHead,
+                (false, true) => PerToken,
+                _ => PerBlock,
+            });
+        }
+    }
+
+    // What a shape is per is content, too: one scale per block and one per token are different numbers of scales.
+    private static SchemaField Content(KvComponentSchema component, string per)
+    {
+        var value = TypeNames.Of(component.Type) + " " + string.Join("x", component.Shape.Select(Text)) + ", " + per;
         if (component.ScaleOf is not null)
             value += ", " + ScaleOf + component.ScaleOf;
         if (!component.Transfer)

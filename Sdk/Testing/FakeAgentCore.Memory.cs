@@ -204,7 +204,7 @@ internal sealed partial class FakeAgentCore
                 Entries = known.Entries,
                 Regions = (ulong)known.Regions.Length,
                 BytesPerEntry = known.Mode == ListMode.Block ? sum : equal ? known.Regions[0].Length : 0,
-                MemoryBytes = (ulong)known.Regions.Length * 48,
+                MemoryBytes = (ulong)known.Regions.Length * 56,
                 Peer = known.Peer?.Id ?? 0,
                 Mode = (uint)known.Mode,
             };
@@ -217,14 +217,22 @@ internal sealed partial class FakeAgentCore
         bytes = 0;
         if (r.Length == 0 || r.Count == 0)
             return Fail(NixlStatus.InvalidParameter, $"region {index} is empty", null, index, r.Base, r.Length);
-        if (r.Count > 1 && r.Stride < r.Length)
+        var units = Math.Max(r.Units, 1);
+        if (r.Count % units != 0 || (units == 1 && r.UnitStride != 0))
+            return Fail(NixlStatus.InvalidParameter, $"region {index} has {r.Count} pieces in {units} units of stride {r.UnitStride}", null, index, r.Base, r.Length);
+        var blocks = r.Count / units;
+        var blockReach = ((UInt128)(units - 1) * r.UnitStride) + r.Length;
+        var unitReach = ((UInt128)(blocks - 1) * r.Stride) + r.Length;
+        if ((units > 1 && r.UnitStride < r.Length) || (blocks > 1 && r.Stride < r.Length) ||
+            (units > 1 && blocks > 1 && r.Stride < blockReach && r.UnitStride < unitReach))
         {
             return Fail(
-                NixlStatus.InvalidParameter, $"the pieces of region {index} overlap: stride {r.Stride}, length {r.Length}", null, index,
+                NixlStatus.InvalidParameter,
+                $"the pieces of region {index} overlap: stride {r.Stride}, {units} units of stride {r.UnitStride}, length {r.Length}", null, index,
                 r.Base, r.Length);
         }
 
-        var reach = ((UInt128)(r.Count - 1) * r.Stride) + r.Length;
+        var reach = unitReach + blockReach - r.Length;
         if (reach + r.Base > ulong.MaxValue)
             return Fail(NixlStatus.InvalidParameter, $"region {index} reaches beyond the address space", null, index, r.Base, r.Length);
         bytes = (ulong)reach;

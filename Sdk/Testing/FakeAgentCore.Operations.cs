@@ -228,7 +228,7 @@ internal sealed partial class FakeAgentCore
         var (local, remote) = (op.Local!, op.Remote!);
         foreach (var region in remote.Regions)
         {
-            var bytes = ((region.Count - 1) * region.Stride) + region.Length;
+            var bytes = region.Reach;
             if (op.Peer.Target.FindRegion(region.Base, bytes, region.Kind, region.Device) is null)
             {
                 (op.Event.Entry, op.Event.Address, op.Event.Length) = (0, region.Base, bytes);
@@ -248,7 +248,7 @@ internal sealed partial class FakeAgentCore
             for (var r = 0; r < local.Regions.Length; r++)
             {
                 var (l, m) = (local.Regions[r], remote.Regions[r]);
-                Copy(op, l.Base + (from * l.Stride), m.Base + (to * m.Stride), l.Length);
+                Copy(op, l.AddressOf(from), m.AddressOf(to), l.Length);
             }
         }
 

@@ -42,7 +42,7 @@ internal sealed class FakeList(FakePeer? peer, ListMode mode, StridedRegion[] re
         foreach (ref readonly var region in Regions.AsSpan())
         {
             if (id < region.Count)
-                return (region.Base + (id * region.Stride), region.Length);
+                return (region.AddressOf(id), region.Length);
             id -= region.Count;
         }
 

@@ -10,23 +10,47 @@ namespace {
 
 constexpr uint64_t max_list_regions = 1u << 22;
 
-// [base, end) of a strided region, or a failure that says what is wrong with it.
+// The reach of `count` pieces of `length` bytes, `stride` apart: from the first byte to behind the last. False: overflow.
+bool reach_of(uint64_t length, uint64_t stride, uint64_t count, uint64_t& reach) noexcept {
+    return !__builtin_mul_overflow(count - 1, stride, &reach) && !__builtin_add_overflow(reach, length, &reach);
+}
+
+failure overlapping(const nixl_strided_region_t& r, uint64_t index) noexcept {
+    return fail(NIXL_ERR_INVALID_PARAM,
+                "the pieces of region %" PRIu64 " overlap: stride %" PRIu64 ", %" PRIu32 " units of stride %" PRIu64
+                ", length %" PRIu64,
+                index, r.stride, r.units, r.unit_stride, r.length)
+        .at(index, r.base, r.length);
+}
+
+failure too_far(const nixl_strided_region_t& r, uint64_t index) noexcept {
+    return fail(NIXL_ERR_INVALID_PARAM, "region %" PRIu64 " reaches beyond the address space", index)
+        .at(index, r.base, r.length);
+}
+
+// The bytes that a strided region reaches over, or a failure that says what is wrong with it.
 failure span_of(const nixl_strided_region_t& r, uint64_t index, uint64_t& bytes) noexcept {
-    uint64_t reach = 0;
-    if (r.kind > NIXL_MEMORY_FILE || r.reserved != 0)
-        return fail(NIXL_ERR_INVALID_PARAM, "region %" PRIu64 " has an unknown memory kind or a reserved field set",
-                    index);
+    const uint64_t units = r.units > 1 ? r.units : 1;
+    if (r.kind > NIXL_MEMORY_FILE)
+        return fail(NIXL_ERR_INVALID_PARAM, "region %" PRIu64 " has an unknown memory kind", index);
     if (r.length == 0 || r.count == 0)
         return fail(NIXL_ERR_INVALID_PARAM, "region %" PRIu64 " is empty", index).at(index, r.base, r.length);
-    if (r.count > 1 && r.stride < r.length)
+    if (r.count % units != 0 || (units == 1 && r.unit_stride != 0))
         return fail(NIXL_ERR_INVALID_PARAM,
-                    "the pieces of region %" PRIu64 " overlap: stride %" PRIu64 ", length %" PRIu64, index, r.stride,
-                    r.length)
-            .at(index, r.base, r.length);
-    if (__builtin_mul_overflow(r.count - 1, r.stride, &reach) || __builtin_add_overflow(reach, r.length, &bytes) ||
-        bytes > UINT64_MAX - r.base)
-        return fail(NIXL_ERR_INVALID_PARAM, "region %" PRIu64 " reaches beyond the address space", index)
-            .at(index, r.base, r.length);
+                    "region %" PRIu64 " has %" PRIu64 " pieces in %" PRIu64 " units of stride %" PRIu64
+                    "; the count must be a multiple, and one unit has no stride",
+                    index, r.count, units, r.unit_stride);
+    const uint64_t blocks = r.count / units;
+    uint64_t block_reach = 0; // of the units of one block
+    uint64_t unit_reach = 0;  // of one unit in all blocks
+    if (!reach_of(r.length, r.unit_stride, units, block_reach) || !reach_of(r.length, r.stride, blocks, unit_reach) ||
+        __builtin_add_overflow(unit_reach, block_reach - r.length, &bytes) || bytes > UINT64_MAX - r.base)
+        return too_far(r, index);
+    if ((units > 1 && r.unit_stride < r.length) || (blocks > 1 && r.stride < r.length))
+        return overlapping(r, index);
+    // Blocks hold their units, or (where tokens stand outside blocks) units hold their blocks; else two pieces may meet.
+    if (units > 1 && blocks > 1 && r.stride < block_reach && r.unit_stride < unit_reach)
+        return overlapping(r, index);
     return failure::success();
 }
 
@@ -122,7 +146,9 @@ failure agent::prepare(const nixl_list_params_t& params, uint64_t& id) {
                 .at(i, r.base, r.length);
         list_region& made = list->regions.emplace_back();
         made.base = r.base;
-        made.stride = r.count > 1 ? r.stride : r.length;
+        made.units = r.units > 1 ? r.units : 1;
+        made.stride = r.count > made.units ? r.stride : r.length;
+        made.unit_stride = r.unit_stride;
         made.length = r.length;
         made.count = r.count;
         if (metadata) {

@@ -23,7 +23,7 @@ failure check_flat_lengths(const prepared_list& local, const prepared_list& remo
             return fail(NIXL_ERR_INVALID_PARAM,
                         "position %" PRIu64 ": local piece %u has %" PRIu64 " bytes, remote piece %u has %" PRIu64, i,
                         local_ids[i], from.length, remote_ids[i], to.length)
-                .at(i, to.base + (remote_ids[i] - to.first) * to.stride, to.length);
+                .at(i, to.address_of(remote_ids[i] - to.first), to.length);
     }
     return failure::success();
 }

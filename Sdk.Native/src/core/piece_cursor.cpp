@@ -36,8 +36,8 @@ void piece_cursor::locate(const place& p, position& out) const noexcept {
         out.remote = &remote_->region_of(remote_id);
     }
     // `first` is zero in block mode.
-    out.local_address = out.local->base + (local_id - out.local->first) * out.local->stride;
-    out.remote_address = out.remote->base + (remote_id - out.remote->first) * out.remote->stride;
+    out.local_address = out.local->address_of(local_id - out.local->first);
+    out.remote_address = out.remote->address_of(remote_id - out.remote->first);
     out.length = out.local->length;
 }
 

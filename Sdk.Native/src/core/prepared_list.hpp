@@ -12,7 +12,7 @@
 
 namespace nixl {
 
-// Piece i lies at base + i * stride. `first` is the id of piece 0 in flat mode.
+// `first` is the id of piece 0 in flat mode.
 struct list_region {
     uint64_t base = 0;
     uint64_t stride = 0;
@@ -21,6 +21,14 @@ struct list_region {
     uint64_t first = 0;
     local_region* local = nullptr; // exactly one of the two
     remote_region* remote = nullptr;
+    uint64_t unit_stride = 0;
+    uint32_t units = 1; // pieces per stride
+
+    uint64_t address_of(uint64_t piece) const noexcept {
+        if (units == 1) // nearly always; saves the division
+            return base + piece * stride;
+        return base + piece / units * stride + piece % units * unit_stride;
+    }
 };
 
 struct prepared_list {

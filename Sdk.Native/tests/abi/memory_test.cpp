@@ -138,6 +138,30 @@ TEST_F(list_rules, regions_must_make_sense) {
     EXPECT_STATUS(NIXL_ERR_NOT_FOUND, prepare(n, 0x123, {region(memory.data(), 16, 4)}));
 }
 
+TEST_F(list_rules, nested_strides) {
+    const auto nested = [&](uint64_t length, uint64_t count, uint64_t stride, uint32_t units, uint64_t unit_stride) {
+        nixl_strided_region_t r = region(memory.data(), length, count, stride);
+        r.units = units;
+        r.unit_stride = unit_stride;
+        return r;
+    };
+    EXPECT_OK(prepare(n, 0, {nested(16, 8, 64, 4, 16)}));
+    EXPECT_OK(prepare(n, 0, {nested(16, 8, 16, 4, 32)})); // units hold their blocks
+    EXPECT_OK(prepare(n, 0, {nested(16, 4, 0, 4, 16)}));  // one block, so no stride
+    EXPECT_OK(prepare(n, 0, {nested(16, 8, 64, 1, 0)}));
+    EXPECT_STATUS(NIXL_ERR_INVALID_PARAM, prepare(n, 0, {nested(16, 8, 64, 1, 16)}));  // one unit has no stride
+    EXPECT_STATUS(NIXL_ERR_INVALID_PARAM, prepare(n, 0, {nested(16, 9, 64, 4, 16)}));  // half a block
+    EXPECT_STATUS(NIXL_ERR_INVALID_PARAM, prepare(n, 0, {nested(16, 8, 63, 4, 16)}));  // blocks overlap
+    EXPECT_STATUS(NIXL_ERR_INVALID_PARAM, prepare(n, 0, {nested(16, 8, 64, 4, 15)}));  // units overlap
+    EXPECT_STATUS(NIXL_ERR_INVALID_PARAM, prepare(n, 0, {nested(16, 12, 16, 4, 32)})); // the third block meets a unit
+    EXPECT_STATUS(NIXL_ERR_INVALID_PARAM, prepare(n, 0, {nested(16, 8, 64, 4, UINT64_MAX / 2)}));
+    // The reach is that of the last unit of the last block.
+    const uint64_t blocks = memory.size() / 64;
+    EXPECT_OK(prepare(n, 0, {nested(16, blocks * 4, 64, 4, 16)}));
+    EXPECT_STATUS(NIXL_ERR_NOT_FOUND, prepare(n, 0, {nested(16, blocks * 4 + 4, 64, 4, 16)}));
+    EXPECT_STATUS(NIXL_ERR_NOT_FOUND, prepare(n, 0, {nested(17, blocks * 4, 68, 4, 17)}));
+}
+
 TEST_F(list_rules, unregistered_memory_is_named) {
     EXPECT_OK(prepare(n, 0, {region(memory.data(), 4096, memory.size() / 4096)}));
     EXPECT_STATUS(NIXL_ERR_NOT_FOUND,

@@ -64,13 +64,26 @@ struct byte_move {
     bool operator==(const byte_move&) const = default;
 };
 
+// Counts its way to a piece: unit by unit, block by block.
+uint64_t count_to(const list_region& r, uint64_t piece) {
+    uint64_t block = r.base;
+    uint64_t unit = 0;
+    for (uint64_t i = 0; i < piece; ++i) {
+        if (++unit == r.units) {
+            unit = 0;
+            block += r.stride;
+        }
+    }
+    return block + unit * r.unit_stride;
+}
+
 // Piece by piece, byte by byte, as the definition says.
 std::vector<byte_move> reference(const scenario& s) {
     std::vector<byte_move> all;
     const auto emit = [&](const list_region& l, const list_region& r, uint64_t i) {
         for (uint64_t b = 0; b < l.length; ++b)
-            all.push_back({l.base + (s.local_ids[i] - l.first) * l.stride + b,
-                           r.base + (s.remote_ids[i] - r.first) * r.stride + b, l.local, r.remote, i});
+            all.push_back({count_to(l, s.local_ids[i] - l.first) + b, count_to(r, s.remote_ids[i] - r.first) + b,
+                           l.local, r.remote, i});
     };
     if (s.local.mode == NIXL_LIST_BLOCK) {
         for (std::size_t r = 0; r < s.local.regions.size(); ++r)
@@ -149,6 +162,13 @@ void make_random(scenario& s, std::mt19937& random) {
         const uint64_t local_stride = length + (random() % 2 == 0 ? 0 : random() % 64);
         const uint64_t remote_stride = length + (random() % 2 == 0 ? 0 : random() % 64);
         s.add(local_base, remote_base, length, count, local_stride, remote_stride, random() % 2 == 0);
+        for (list_region* region : {&s.local.regions.back(), &s.remote.regions.back()}) {
+            if (random() % 3 != 0 || count % 2 != 0)
+                continue;
+            region->units = 2; // units of a block, sometimes next to each other
+            region->unit_stride = length + (random() % 2 == 0 ? 0 : 32);
+            region->stride = 2 * region->unit_stride + (random() % 2 == 0 ? 0 : 16);
+        }
         // Often the next region follows without a gap, so that runs could continue across regions.
         local_base += count * local_stride + (random() % 2 == 0 ? 0 : 4096);
         remote_base += count * remote_stride + (random() % 2 == 0 ? 0 : 4096);

@@ -8,11 +8,11 @@ namespace Nixl.Sdk.Layouts.Tests.Planning;
 /// </summary>
 internal sealed class NaiveCache
 {
-    private readonly NaiveGroup _group;
+    private readonly INaiveGroup _group;
     private readonly Dictionary<string, int> _indices = [];
     private long _at;
 
-    public NaiveCache(NaiveGroup group)
+    public NaiveCache(INaiveGroup group)
     {
         _group = group;
         WalkTensors(0);

@@ -6,7 +6,7 @@ namespace Nixl.Sdk.Layouts.Tests.Planning;
 /// A random group, as numbers and letters for the reference and as a schema for the planner. The two are made side by side from
 /// the same random choices; neither is derived from the other.
 /// </summary>
-internal sealed class NaiveGroup
+internal sealed class NaiveGroup : INaiveGroup
 {
     private readonly Random _random;
     private readonly int _heads, _tokens, _layers;
@@ -67,7 +67,6 @@ internal sealed class NaiveGroup
 
     private List<string> Rest { get; set; } = [];
 
-    /// <summary>How many there are of a letter (or of one half of a tile) in a component.</summary>
     public int Size(string letter, int component)
     {
         var whole = letter[0] switch

@@ -56,7 +56,7 @@ public sealed class SchemaDiffTests
     {
         var fewer = Local.With(group => group with { Order = "L | B N H D", Components = [group.Components[0]] });
         var missing = SchemaDiff.Compare(Local, fewer).Single(difference => difference.Field == "kv.component Value" && difference.IsContent);
-        Assert.Equal(("bf16 128", SchemaDifference.Absent), (missing.Local, missing.Remote));
+        Assert.Equal(("bf16 128, per head and token", SchemaDifference.Absent), (missing.Local, missing.Remote));
         Assert.Contains(SchemaDiff.Compare(Local, Local with { Groups = [] }), difference => difference is { Field: "kv.layers", IsContent: true });
     }
 

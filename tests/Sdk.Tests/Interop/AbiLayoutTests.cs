@@ -105,7 +105,7 @@ public unsafe class AbiLayoutTests
         NativeLoader.EnsureLoaded();
         Assert.Equal(NativeConstants.AbiVersion, NativeMethods.AbiVersion());
         Assert.Contains("REMOTE_DISCONNECT", Text(NativeMethods.StatusName(-10)), StringComparison.Ordinal);
-        Assert.Equal(48, Unsafe.SizeOf<StridedRegion>());
+        Assert.Equal(56, Unsafe.SizeOf<StridedRegion>());
         Assert.Equal(32, Unsafe.SizeOf<MemoryDescriptor>());
     }
 

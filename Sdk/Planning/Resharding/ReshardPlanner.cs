@@ -1,0 +1,80 @@
+using static System.FormattableString;
+
+namespace Nixl.Sdk.Planning;
+
+/// <summary>Works out the routes between the ranks of two sides that hold the same content in different places.</summary>
+internal sealed class ReshardPlanner
+{
+    /// <summary>More ranks than this on one side are a mistake; it bounds what numbers from another machine can make us do.</summary>
+    public const int MaxRanks = 4096;
+
+    private readonly KvSchema _source;
+    private readonly KvSchema _target;
+    private readonly int _sourceTp;
+    private readonly int _sourcePp;
+    private readonly Dictionary<KvParallel, KvPlan> _sources = [];
+
+    public ReshardPlanner(KvSchema source, int sourceTp, int sourcePp, KvSchema target)
+    {
+        _source = source;
+        _target = target;
+        _sourceTp = sourceTp;
+        _sourcePp = sourcePp;
+        if (sourceTp < 1 || sourcePp < 1 || (long)sourceTp * sourcePp > MaxRanks)
+            throw new NotSupportedException(Invariant($"Tensor parallelism {sourceTp} times pipeline parallelism {sourcePp} is not a number of ranks from 1 to {MaxRanks}."));
+        foreach (var difference in SchemaDiff.Compare(source, target))
+        {
+            if (difference.IsContent)
+                throw new ArgumentException("The two layouts hold different content: " + difference + ".", nameof(target));
+        }
+    }
+
+    /// <summary>What each source rank gives one target rank, with the proof that together it is all of it.</summary>
+    /// <param name="target">The target rank's plan.</param>
+    /// <param name="known">A source rank's plan for its real number of blocks; the others are planned with one.</param>
+    public KvList<ReshardRoute> RoutesTo(KvPlan target, KvPlan? known = null)
+    {
+        var routes = new List<ReshardRoute>();
+        for (var pp = 0; pp < _sourcePp; pp++)
+        {
+            for (var tp = 0; tp < _sourceTp; tp++)
+            {
+                var rank = new KvParallel(_sourceTp, tp, _sourcePp, pp);
+                routes.Add(Route(known is not null && known.Parallel == rank ? known : PlanOf(rank), target));
+            }
+        }
+        for (var group = 0; group < target.Groups.Count; group++)
+        {
+            if (Coverage.Find(target.Groups[group], routes.Select(route => route.Groups[group])) is { } gap)
+            {
+                // No input is known that leads here; but a plan that is wrong must never move a byte.
+                throw new InvalidOperationException(Invariant(
+                    $"Group {target.Groups[group].Schema.Name}: the plan from tensor parallelism {_sourceTp} to rank {target.Parallel.TpRank} of {target.Parallel.Tp} is not exact ({gap}). Nothing is moved; please report both layouts."));
+            }
+        }
+        return new KvList<ReshardRoute>(routes.ToArray());
+    }
+
+    private static ReshardRoute Route(KvPlan source, KvPlan target)
+    {
+        var groups = new ReshardGroup[target.Groups.Count];
+        for (var i = 0; i < groups.Length; i++)
+        {
+            var to = target.Groups[i];
+            var from = source.Groups[source.Schema.IndexOfGroup(to.Schema.Name)];
+            var units = BlockUnits.Of(from.Schema, to.Schema);
+            var pieces = from.Layers.Count == 0 || to.Layers.Count == 0
+                ? KvList<ReshardPiece>.Empty
+                : GroupMapper.Map(from, to, units, (given, _) => SourceChoice.Gives(source.Parallel, given.Share, target.Parallel));
+            groups[i] = new ReshardGroup(to.Schema.Name, from, to, units, pieces);
+        }
+        return new ReshardRoute(source.Parallel, target.Parallel, new KvList<ReshardGroup>(groups));
+    }
+
+    private KvPlan PlanOf(KvParallel rank)
+    {
+        if (!_sources.TryGetValue(rank, out var plan))
+            _sources.Add(rank, plan = KvPlan.Create(_source, rank, 1));
+        return plan;
+    }
+}
