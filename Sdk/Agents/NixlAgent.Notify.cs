@@ -25,9 +25,14 @@ public sealed partial class NixlAgent
     /// <exception cref="TransferTimeoutException">The deadline passed, for example because the peer does not read.</exception>
     /// <exception cref="PeerDisconnectedException">The peer is gone.</exception>
     public ValueTask NotifyAsync(
-        RemoteAgent peer, ReadOnlySpan<byte> payload, TimeSpan timeout = default, CancellationToken cancellationToken = default)
+        RemoteAgent peer, ReadOnlySpan<byte> payload, TimeSpan timeout = default, CancellationToken cancellationToken = default) =>
+        NotifyAsync(peer, new PostOptions { Notification = payload, Timeout = timeout }, cancellationToken);
+
+    /// <summary>The same with the lease and the attempt of a request whose blocks need no transfer.</summary>
+    internal ValueTask NotifyAsync(RemoteAgent peer, in PostOptions options, CancellationToken cancellationToken)
     {
         CheckPeer(peer);
+        var payload = options.Notification;
         if (payload.Length > MaxNotificationBytes)
         {
             throw new NixlInvalidArgumentException(
@@ -37,7 +42,7 @@ public sealed partial class NixlAgent
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        return _notifyOperations.Rent().SendAsync(peer, payload, Durations.ToNanoseconds(timeout), cancellationToken);
+        return _notifyOperations.Rent().SendAsync(peer, options, cancellationToken);
     }
 
     /// <summary>Takes one notification, without blocking and without allocating.</summary>

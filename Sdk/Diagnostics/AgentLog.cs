@@ -5,6 +5,8 @@ namespace Nixl.Sdk.Diagnostics;
 /// <summary>Everything that an agent logs, in one file. Event ids are stable.</summary>
 internal sealed partial class AgentLog(ILogger logger, string agent)
 {
+    private const int SmallPiece = 4096;
+
     private readonly ILogger _logger = logger;
 
     public void Started(ulong incarnation, NixlTransports transports) => Started(agent, incarnation, transports);
@@ -29,6 +31,20 @@ internal sealed partial class AgentLog(ILogger logger, string agent)
     public void HandlerFailed(Exception exception) => HandlerFailed(exception, agent);
 
     public void DispatchFailed(Exception exception) => DispatchFailed(exception, agent);
+
+    /// <summary>Says how a pool with another placement is written to; small pieces are slow, which is never silent.</summary>
+    public void Resharded(KvPool pool, RemoteAgent peer, string remotePool, Planning.ReshardRoute route)
+    {
+        foreach (var group in route.Groups)
+        {
+            if (group.Pieces.Count == 0)
+                NothingToWrite(agent, pool.Name, remotePool, peer.Name, group.Name);
+            else if (group.BytesPerUnit / group.Pieces.Count < SmallPiece)
+                ReshardedSmall(agent, pool.Name, remotePool, peer.Name, group.Name, group.PiecesPerTargetBlock, group.BytesPerTargetBlock, group.BytesPerUnit / group.Pieces.Count);
+            else
+                Resharded(agent, pool.Name, remotePool, peer.Name, group.Name, group.PiecesPerTargetBlock, group.BytesPerTargetBlock);
+        }
+    }
 
     [LoggerMessage(1, LogLevel.Information, "Agent {Agent} started, incarnation {Incarnation:x16}, transports {Transports}")]
     private partial void Started(string agent, ulong incarnation, NixlTransports transports);
@@ -65,4 +81,16 @@ internal sealed partial class AgentLog(ILogger logger, string agent)
 
     [LoggerMessage(11, LogLevel.Critical, "Agent {Agent}: an event could not be dispatched")]
     private partial void DispatchFailed(Exception exception, string agent);
+
+    [LoggerMessage(12, LogLevel.Information,
+        "Agent {Agent}: pool {Pool} is written to pool {RemotePool} of {Peer} in another placement; group {Group}: {Pieces} pieces, {Bytes} bytes per block")]
+    private partial void Resharded(string agent, string pool, string remotePool, string peer, string group, long pieces, long bytes);
+
+    [LoggerMessage(13, LogLevel.Warning,
+        "Agent {Agent}: pool {Pool} is written to pool {RemotePool} of {Peer} in small pieces, because the placements differ; group {Group}: {Pieces} pieces of {PieceBytes} bytes on average, {Bytes} bytes per block. Orders with heads outside tokens keep pieces whole between tensor-parallel sizes")]
+    private partial void ReshardedSmall(string agent, string pool, string remotePool, string peer, string group, long pieces, long bytes, long pieceBytes);
+
+    [LoggerMessage(14, LogLevel.Information,
+        "Agent {Agent}: pool {Pool} has nothing to write to pool {RemotePool} of {Peer}, group {Group}: another rank gives it")]
+    private partial void NothingToWrite(string agent, string pool, string remotePool, string peer, string group);
 }

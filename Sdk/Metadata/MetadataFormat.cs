@@ -28,6 +28,7 @@ internal static class MetadataFormat
     public const int MaxCanonicalText = 256 * 1024;
     public const int MaxPools = 256;
     public const int MaxGroups = 256;
+    public const int MaxComponents = 256;
     public const int MinKeyBytes = 16;
 
     /// <summary>Agent and pool names become keys and file names elsewhere, so they match [A-Za-z0-9._-]{1,128}.</summary>

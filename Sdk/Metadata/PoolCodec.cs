@@ -1,3 +1,5 @@
+using Nixl.Sdk.Planning;
+
 namespace Nixl.Sdk.Metadata;
 
 /// <summary>The body of a pool section. Groups and tensor entries carry their own length, so that fields can be appended.</summary>
@@ -76,6 +78,10 @@ internal static class PoolCodec
             writer.U32((uint)tensor.Kind);
             writer.U32(0);
         }
+        if (group.ComponentHashes.Count > MetadataFormat.MaxComponents)
+            throw new ArgumentException($"Group '{group.Name}' of pool '{pool.Name}' has {group.ComponentHashes.Count} components; {MetadataFormat.MaxComponents} are allowed.");
+        writer.U16((ushort)group.ComponentHashes.Count);
+        foreach (var hash in group.ComponentHashes) writer.Bytes(hash.ToByteArray());
         writer.CloseLength(record);
     }
 
@@ -106,7 +112,20 @@ internal static class PoolCodec
             if (!IsRange(tensor)) throw MetadataReader.Fail("tensor", start, $"tensor {i} of group '{name}' is not a range of memory: {tensor}");
             tensors[i] = tensor;
         }
-        return new PoolGroupAdvertisement { Name = name, Blocks = blocks, PhysicalBlocksPerBlock = ratio, Tensors = tensors };
+        return new PoolGroupAdvertisement { Name = name, Blocks = blocks, PhysicalBlocksPerBlock = ratio, Tensors = tensors, ComponentHashes = ReadHashes(ref record) };
+    }
+
+    // Added after the first release: what ends here has none.
+    private static LayoutHash[] ReadHashes(ref MetadataReader group)
+    {
+        if (group.Remaining == 0) return [];
+        var start = group.Offset;
+        var count = (int)MetadataReader.Bounded(group.U16("component count"), 0, MetadataFormat.MaxComponents, "component count", start);
+        if (count * MetadataFormat.HashBytes > group.Remaining)
+            throw MetadataReader.Fail("component count", start, $"{count} hashes do not fit into the {group.Remaining} bytes left");
+        var hashes = new LayoutHash[count];
+        for (var i = 0; i < count; i++) hashes[i] = LayoutHash.From(group.Take(MetadataFormat.HashBytes, "component hash").ToArray());
+        return hashes;
     }
 
     private static (int Ranks, int Rank) ReadRanks(ref MetadataReader body, string field)

@@ -13,6 +13,9 @@ public sealed class PoolGroupAdvertisement
     /// <summary>Physical blocks that make one block, at least 1.</summary>
     public int PhysicalBlocksPerBlock { get; init; } = 1;
 
+    /// <summary>The hash of each component's content, in declaration order; empty from releases that did not send it.</summary>
+    public IReadOnlyList<Planning.LayoutHash> ComponentHashes { get; init; } = [];
+
     /// <summary>The tensors in the plan's order; none if this rank holds no layer of the group.</summary>
     public required IReadOnlyList<PoolTensorAdvertisement> Tensors { get; init; }
 }

@@ -22,6 +22,15 @@ readonly record struct LayoutFingerprint(LayoutHash Content, LayoutHash Placemen
     public static LayoutFingerprint Of(KvSchema schema, KvParallel parallel) =>
         new(LayoutHash.Of(LayoutText.Content(schema)), LayoutHash.Of(LayoutText.Placement(schema, parallel)));
 
+    /// <summary>The hash of each component's content, in declaration order: what it is made of, and the group that it belongs to.</summary>
+    public static KvList<LayoutHash> OfComponents(KvGroupSchema group)
+    {
+        var hashes = new List<LayoutHash>();
+        foreach (var text in LayoutText.ComponentContents(group))
+            hashes.Add(LayoutHash.Of(text));
+        return new KvList<LayoutHash>(hashes.ToArray());
+    }
+
     /// <summary>Short: content and placement, 12 digits each.</summary>
     public override string ToString() => Content + "-" + Placement;
 }

@@ -49,6 +49,17 @@ static class LayoutText
         return text.ToString();
     }
 
+    /// <summary>The content of each component by itself, with that of its group.</summary>
+    internal static IEnumerable<string> ComponentContents(KvGroupSchema group)
+    {
+        foreach (var field in SchemaFields.ComponentContents(group))
+        {
+            var text = new StringBuilder(Header).Append("\ngroup ").Append(group.Name).Append('\n');
+            WriteContent(text, group, [field]);
+            yield return text.ToString();
+        }
+    }
+
     /// <summary>What may differ between the two sides: where the content lies, and which part of it a rank holds.</summary>
     public static string Placement(KvSchema schema, KvParallel parallel)
     {

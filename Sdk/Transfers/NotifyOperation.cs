@@ -24,9 +24,11 @@ internal sealed class NotifyOperation : IValueTaskSource, IOperationOwner
 
     public NixlTransports Transport => _peer.Transport;
 
-    public ValueTask SendAsync(RemoteAgent peer, ReadOnlySpan<byte> payload, ulong timeoutNs, CancellationToken token)
+    public ValueTask SendAsync(RemoteAgent peer, in PostOptions options, CancellationToken token)
     {
         _peer = peer;
+        var timeoutNs = Durations.ToNanoseconds(options.Timeout);
+        var request = new NativeRequestHeader { LeaseToken = options.LeaseToken, Attempt = options.Attempt };
         var userData = _slot.Begin(token);
         ulong operation;
         try
@@ -34,7 +36,7 @@ internal sealed class NotifyOperation : IValueTaskSource, IOperationOwner
             _runtime.Gate.Enter();
             try
             {
-                var status = _runtime.Core.SendNotification(peer.Id, payload, timeoutNs, userData, default, out operation);
+                var status = _runtime.Core.SendNotification(peer.Id, options.Notification, timeoutNs, userData, request, out operation);
                 if (status < 0)
                 {
                     var details = _runtime.Core.LastError() with { Status = status };

@@ -52,6 +52,26 @@ internal sealed class KvGroupMemory
         return new KvGroupMemory(plan, blocks, ratio, tensors, MakeRegions(plan, blocks, ratio, tensors));
     }
 
+    /// <summary>The regions of what a route moves, on this side of it: id u is unit u, counted through all physical blocks.</summary>
+    /// <exception cref="NotSupportedException">There are more units than ids can number.</exception>
+    public StridedRegion[] RegionsOf(ReshardGroup route, bool isSource)
+    {
+        var units = isSource ? route.Units.SourcePerBlock : route.Units.TargetPerBlock;
+        if (Plan.Blocks > int.MaxValue / units)
+            throw new NotSupportedException($"Group '{Plan.Schema.Name}': {Plan.Blocks} blocks of {units} units each are more than 32-bit ids can number.");
+        var regions = new StridedRegion[route.Pieces.Count];
+        for (var i = 0; i < regions.Length; i++)
+        {
+            var piece = route.Pieces[i];
+            var (tensor, offset, stride, unitStride) = isSource
+                ? (piece.SourceTensor, piece.SourceOffset, piece.SourceStride, piece.SourceUnitStride)
+                : (piece.TargetTensor, piece.TargetOffset, piece.TargetStride, piece.TargetUnitStride);
+            var region = Region(Tensors[tensor].Address + (ulong)offset, StrideIn(Plan, Tensors, tensor, stride), piece.Length, Plan.Blocks * units, Tensors[tensor]);
+            regions[i] = units == 1 ? region : region with { Units = (uint)units, UnitStride = (ulong)unitStride };
+        }
+        return regions;
+    }
+
     /// <summary>Says which two tensors of a pool overlap though their layout does not say so, or returns null.</summary>
     public static string? FindOverlap(IReadOnlyList<KvGroupMemory> groups)
     {
@@ -119,8 +139,7 @@ internal sealed class KvGroupMemory
         foreach (var region in plan.Regions)
         {
             var tensor = tensors[region.TensorIndex];
-            // Another page stride is only accepted where blocks are outermost: then offsets within a page stay as they are.
-            var stride = plan.Tensors[region.TensorIndex].BlocksOutermost ? (long)tensor.PageStride : region.Stride;
+            var stride = StrideIn(plan, tensors, region.TensorIndex, region.Stride);
             var address = tensor.Address + (ulong)region.Offset;
             if (region.Length == stride)
             {
@@ -132,6 +151,10 @@ internal sealed class KvGroupMemory
         }
         return [.. regions];
     }
+
+    // Another page stride is only accepted where blocks are outermost: then offsets within a page stay as they are.
+    private static long StrideIn(KvGroupPlan plan, PoolTensorAdvertisement[] tensors, int tensor, long planned) =>
+        plan.Tensors[tensor].BlocksOutermost ? (long)tensors[tensor].PageStride : planned;
 
     private static StridedRegion Region(ulong address, long stride, long length, long count, in PoolTensorAdvertisement tensor) =>
         new(address, (ulong)stride, (ulong)length, (ulong)count, tensor.Kind, tensor.Device);

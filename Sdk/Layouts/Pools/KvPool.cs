@@ -125,6 +125,7 @@ public abstract partial class KvPool : IDisposable
             Blocks = group.Blocks,
             PhysicalBlocksPerBlock = group.PhysicalBlocksPerBlock,
             Tensors = group.Tensors,
+            ComponentHashes = LayoutFingerprint.OfComponents(group.Plan.Schema),
         })],
     };
 }

@@ -57,8 +57,12 @@ public sealed class KvPool<TLayout> : KvPool
     /// </summary>
     /// <param name="remote">The peer; its metadata must have been exported after its pool was made.</param>
     /// <param name="pool">Name of the peer's pool; null for this pool's own name.</param>
-    /// <exception cref="LayoutMismatchException">The content differs; the message names every field on both sides.</exception>
-    /// <exception cref="NotSupportedException">Only the placement differs; the message names every field.</exception>
+    /// <remarks>
+    /// Another placement on the other side (order, block size, padding, tensor or pipeline parallelism) is planned: connect every rank of
+    /// one side with every rank of the other, and each pair moves its part; <see cref="RemoteKvPool.Route"/> says which.
+    /// </remarks>
+    /// <exception cref="LayoutMismatchException">The content differs; the message shows both texts with the fields marked.</exception>
+    /// <exception cref="NotSupportedException">The placements cannot be mapped onto each other; the message says why.</exception>
     /// <exception cref="NixlNotFoundException">The peer advertises no such pool.</exception>
     public RemoteKvPool<TLayout> Connect(RemoteAgent remote, string? pool = null)
     {
@@ -66,7 +70,9 @@ public sealed class KvPool<TLayout> : KvPool
         pool ??= Name;
         var advertised = remote.Metadata.FindPool(pool) ?? throw new NixlNotFoundException(NixlStatus.NotFound,
             $"Agent '{remote.Name}' advertises no pool '{pool}' ({Offered(remote)}). Make its pool first and export its metadata after that.") { Peer = remote.Name };
-        return new RemoteKvPool<TLayout>(this, remote, advertised.Name, KvHandshake.Agree(this, remote.Name, advertised));
+        var agreement = KvHandshake.Agree(this, remote.Name, advertised);
+        if (agreement.Write is not null) Agent.Runtime.Log.Resharded(this, remote, advertised.Name, agreement.Write);
+        return new RemoteKvPool<TLayout>(this, remote, advertised.Name, agreement);
     }
 
     private static string Offered(RemoteAgent remote) =>

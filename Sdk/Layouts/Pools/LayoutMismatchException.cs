@@ -1,4 +1,3 @@
-using System.Text;
 using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk;
@@ -10,14 +9,13 @@ namespace Nixl.Sdk;
 /// <remarks>Immutable, so thread-safe.</remarks>
 public sealed class LayoutMismatchException : NixlException
 {
-    internal LayoutMismatchException(
-        string localAgent, string localPool, string peer, string peerPool, KvList<SchemaDifference> differences, string localText, string remoteText)
-        : base(NixlStatus.Mismatch, Describe(localAgent, localPool, peer, peerPool, differences, localText, remoteText))
+    internal LayoutMismatchException(LayoutSide local, LayoutSide remote, KvList<SchemaDifference> differences)
+        : base(NixlStatus.Mismatch, Describe(local, remote, differences))
     {
-        Peer = peer;
+        Peer = remote.Agent;
         Differences = differences;
-        LocalText = localText;
-        RemoteText = remoteText;
+        LocalText = local.Text;
+        RemoteText = remote.Text;
     }
 
     /// <summary>Every content field that differs, with its value on both sides.</summary>
@@ -29,14 +27,7 @@ public sealed class LayoutMismatchException : NixlException
     /// <summary>Canonical text of the layout on the peer's side.</summary>
     public string RemoteText { get; }
 
-    private static string Describe(
-        string localAgent, string localPool, string peer, string peerPool, KvList<SchemaDifference> differences, string localText, string remoteText)
-    {
-        var text = new StringBuilder();
-        text.Append($"Pool '{localPool}' of agent '{localAgent}' and pool '{peerPool}' of agent '{peer}' hold different content, which must be equal. Differing fields: ");
-        for (var i = 0; i < differences.Count; i++) text.Append(i == 0 ? "" : "; ").Append(differences[i]);
-        text.Append(".\n--- here: ").Append(localAgent).Append(" ---\n").Append(localText);
-        text.Append("--- there: ").Append(peer).Append(" ---\n").Append(remoteText);
-        return text.ToString();
-    }
+    private static string Describe(LayoutSide local, LayoutSide remote, KvList<SchemaDifference> differences) =>
+        $"Pool '{local.Pool}' of agent '{local.Agent}' and pool '{remote.Pool}' of agent '{remote.Agent}' hold different content, which must be equal. " +
+        $"Differing fields: {string.Join("; ", differences)}.\nBoth sides (here | there; !! must be equal and is not, ~ may differ):\n{SideBySide.Format(local, remote)}";
 }

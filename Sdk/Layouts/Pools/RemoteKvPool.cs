@@ -11,33 +11,28 @@ namespace Nixl.Sdk;
 /// </remarks>
 public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
 {
+    private readonly KvAgreement _agreement;
     private readonly PreparedList?[] _lists;
-    private readonly TransferPool?[] _writes;
-    private readonly TransferPool?[] _reads;
-    private readonly KvGroupMemory[] _groups;
+    private readonly BlockRoute?[] _writes;
+    private readonly BlockRoute?[] _reads;
     private int _disposed;
 
-    private protected RemoteKvPool(KvPool local, RemoteAgent remote, string name, KvGroupMemory[] groups)
+    private protected RemoteKvPool(KvPool local, RemoteAgent remote, string name, KvAgreement agreement)
     {
         Local = local;
         Remote = remote;
         Name = name;
-        _groups = groups;
-        _lists = new PreparedList?[groups.Length];
-        _writes = new TransferPool?[groups.Length];
-        _reads = new TransferPool?[groups.Length];
+        _agreement = agreement;
+        _lists = new PreparedList?[agreement.Groups.Length];
+        _writes = new BlockRoute?[_lists.Length];
+        _reads = new BlockRoute?[_lists.Length];
         try
         {
-            for (var i = 0; i < groups.Length; i++)
-            {
-                if (groups[i].Regions.Length == 0) continue;
-                _lists[i] = local.Agent.PrepareRemote(remote, groups[i].Regions, ListMode.Block);
-                _writes[i] = new TransferPool(local.Agent, TransferOperation.Write, local.Local(i), _lists[i]!);
-                _reads[i] = new TransferPool(local.Agent, TransferOperation.Read, local.Local(i), _lists[i]!);
-            }
+            for (var i = 0; i < _lists.Length; i++) Prepare(i);
         }
         catch
         {
+            foreach (var route in Routes()) route.Dispose();
             foreach (var list in _lists) list?.Dispose();
             throw;
         }
@@ -52,15 +47,27 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     /// <summary>The pool's name at the peer.</summary>
     public string Name { get; }
 
+    /// <summary>The peer's rank.</summary>
+    public KvParallel Parallel => _agreement.Parallel;
+
     /// <summary>The peer's blocks of the first group.</summary>
-    public long Blocks => _groups[0].Blocks;
+    public long Blocks => _agreement.Groups[0].Blocks;
 
     /// <summary>The peer's blocks of a group.</summary>
-    public long BlocksOf(int group) => _groups[group].Blocks;
+    public long BlocksOf(int group) => _agreement.Groups[group].Blocks;
 
-    /// <summary>The prepared list of the peer's blocks of a group.</summary>
-    public PreparedList List(int group = 0) =>
-        _lists[group] ?? throw new InvalidOperationException($"The peer's rank holds no layer of group {group}.");
+    /// <summary>
+    /// What goes between this rank and the peer's where their placements differ: which pieces, and whether there is anything at all.
+    /// Null between equal placements: then every block corresponds as it is.
+    /// </summary>
+    /// <param name="operation">The direction.</param>
+    public Planning.ReshardRoute? Route(TransferOperation operation) => operation == TransferOperation.Write ? _agreement.Write : _agreement.Read;
+
+    /// <summary>The prepared list of the peer's blocks of a group, the counterpart of <see cref="KvPool.Local"/>.</summary>
+    /// <exception cref="InvalidOperationException">The peer's placement is another one, so that its pieces do not correspond to the
+    /// local pool's; or its rank holds no layer of the group.</exception>
+    public PreparedList List(int group = 0) => _lists[group] ?? throw new InvalidOperationException(
+        _agreement.Write is null ? $"The peer's rank holds no layer of group {group}." : $"Pool '{Name}' of '{Remote.Name}' has another placement than the local one; use WriteBlocksAsync and ReadBlocksAsync.");
 
     /// <summary>Writes local blocks into the peer's.</summary>
     /// <param name="localBlocks">Ids of local blocks, in the order of their counterparts.</param>
@@ -132,7 +139,7 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
-        foreach (var pool in All()) pool.Dispose();
+        foreach (var route in Routes()) route.Dispose();
         foreach (var list in _lists) list?.Dispose();
         GC.SuppressFinalize(this);
     }
@@ -151,17 +158,60 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     /// <summary>For tests.</summary>
     internal int IdleCount => All().Sum(static pool => pool.IdleCount);
 
-    private IEnumerable<TransferPool> All() => _writes.Concat(_reads).OfType<TransferPool>();
+    private IEnumerable<BlockRoute> Routes() => _writes.Concat(_reads).OfType<BlockRoute>();
 
-    private int OnlyGroup() => _groups.Length == 1
+    private IEnumerable<TransferPool> All() => Routes().Select(static route => route.Transfers).OfType<TransferPool>();
+
+    private void Prepare(int group)
+    {
+        var (here, there) = (Local.Groups[group], _agreement.Groups[group]);
+        if (_agreement.Write is null || _agreement.Read is null)
+        {
+            if (there.Regions.Length == 0) return;
+            _lists[group] = Local.Agent.PrepareRemote(Remote, there.Regions, ListMode.Block);
+            _writes[group] = new BlockRoute(this, here.Plan.Schema.Name, TransferOperation.Write, Local.Local(group), _lists[group], (here.Blocks, 1), (there.Blocks, 1), []);
+            _reads[group] = new BlockRoute(this, here.Plan.Schema.Name, TransferOperation.Read, Local.Local(group), _lists[group], (here.Blocks, 1), (there.Blocks, 1), []);
+            return;
+        }
+        _writes[group] = MakeRoute(TransferOperation.Write, Find(_agreement.Write, here), here, there);
+        _reads[group] = MakeRoute(TransferOperation.Read, Find(_agreement.Read, here), here, there);
+    }
+
+    private BlockRoute MakeRoute(TransferOperation operation, Planning.ReshardGroup route, KvGroupMemory here, KvGroupMemory there)
+    {
+        var (localUnits, remoteUnits) = operation == TransferOperation.Write
+            ? (route.Units.SourcePerBlock, route.Units.TargetPerBlock)
+            : (route.Units.TargetPerBlock, route.Units.SourcePerBlock);
+        (long, int) localSize = (here.Blocks, checked(localUnits * here.PhysicalBlocksPerBlock));
+        (long, int) remoteSize = (there.Blocks, checked(remoteUnits * there.PhysicalBlocksPerBlock));
+        if (route.Pieces.Count == 0) return new BlockRoute(this, route.Name, operation, null, null, localSize, remoteSize, []);
+        var local = Local.Agent.PrepareLocal(here.RegionsOf(route, isSource: operation == TransferOperation.Write), ListMode.Block);
+        try
+        {
+            var remote = Local.Agent.PrepareRemote(Remote, there.RegionsOf(route, isSource: operation == TransferOperation.Read), ListMode.Block);
+            return new BlockRoute(this, route.Name, operation, local, remote, localSize, remoteSize, [local, remote]);
+        }
+        catch
+        {
+            local.Dispose();
+            throw;
+        }
+    }
+
+    // A route's groups stand in its target's order; names are the same on both sides.
+    private static Planning.ReshardGroup Find(Planning.ReshardRoute route, KvGroupMemory group) =>
+        route.Groups.First(candidate => candidate.Name == group.Plan.Schema.Name);
+
+
+    private int OnlyGroup() => _agreement.Groups.Length == 1
         ? 0
         : throw new InvalidOperationException(
-            $"Pool '{Name}' has {_groups.Length} groups with block ids of their own; name the group: {string.Join(", ", _groups.Select((group, i) => $"{i} = {group.Plan.Schema.Name}"))}.");
+            $"Pool '{Name}' has {_agreement.Groups.Length} groups with block ids of their own; name the group: {string.Join(", ", _agreement.Groups.Select((group, i) => $"{i} = {group.Plan.Schema.Name}"))}.");
 
-    private TransferPool Of(TransferPool?[] pools, int group)
+    private BlockRoute Of(BlockRoute?[] routes, int group)
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        return pools[group] ?? throw new InvalidOperationException(
-            $"Rank PP {Local.Parallel.PpRank} of {Local.Parallel.Pp} holds no layer of group '{_groups[group].Plan.Schema.Name}'.");
+        return routes[group] ?? throw new InvalidOperationException(
+            $"Rank PP {Local.Parallel.PpRank} of {Local.Parallel.Pp} holds no layer of group '{_agreement.Groups[group].Plan.Schema.Name}'.");
     }
 }

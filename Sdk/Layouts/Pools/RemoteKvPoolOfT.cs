@@ -6,8 +6,8 @@ namespace Nixl.Sdk;
 public sealed class RemoteKvPool<TLayout> : RemoteKvPool
     where TLayout : IKvLayout<TLayout>
 {
-    internal RemoteKvPool(KvPool<TLayout> local, RemoteAgent remote, string name, KvGroupMemory[] groups)
-        : base(local, remote, name, groups) => Local = local;
+    internal RemoteKvPool(KvPool<TLayout> local, RemoteAgent remote, string name, KvAgreement agreement)
+        : base(local, remote, name, agreement) => Local = local;
 
     /// <summary>The local pool.</summary>
     public new KvPool<TLayout> Local { get; }

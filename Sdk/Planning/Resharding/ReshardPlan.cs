@@ -40,7 +40,7 @@ sealed class ReshardPlan
         if (target is null)
             throw new ArgumentNullException(nameof(target));
         if (targetTp < 1 || targetPp < 1 || (long)targetTp * targetPp > ReshardPlanner.MaxRanks)
-            throw new ArgumentOutOfRangeException(nameof(targetTp), targetTp, "Sizes are at least 1, and their product is at most 4096.");
+            throw new ArgumentOutOfRangeException(nameof(targetTp), targetTp, "Sizes are at least 1, and their product is at most 1024.");
         var planner = new ReshardPlanner(source, sourceTp, sourcePp, target);
         var routes = new List<ReshardRoute>();
         for (var pp = 0; pp < targetPp; pp++)
@@ -48,11 +48,7 @@ sealed class ReshardPlan
             for (var tp = 0; tp < targetTp; tp++)
             {
                 var rank = KvPlan.Create(target, new KvParallel(targetTp, tp, targetPp, pp), 1);
-                foreach (var route in planner.RoutesTo(rank))
-                {
-                    if (!route.IsEmpty)
-                        routes.Add(route);
-                }
+                routes.AddRange(planner.RoutesTo(rank));
             }
         }
         return new ReshardPlan(sourceTp, sourcePp, targetTp, targetPp, new KvList<ReshardRoute>(routes.ToArray()));

@@ -6,13 +6,14 @@ namespace Nixl.Sdk.Planning;
 internal sealed class ReshardPlanner
 {
     /// <summary>More ranks than this on one side are a mistake; it bounds what numbers from another machine can make us do.</summary>
-    public const int MaxRanks = 4096;
+    public const int MaxRanks = 1024;
+
+    private const long MaxPieces = 1 << 20;
 
     private readonly KvSchema _source;
     private readonly KvSchema _target;
     private readonly int _sourceTp;
     private readonly int _sourcePp;
-    private readonly Dictionary<KvParallel, KvPlan> _sources = [];
 
     public ReshardPlanner(KvSchema source, int sourceTp, int sourcePp, KvSchema target)
     {
@@ -29,18 +30,25 @@ internal sealed class ReshardPlanner
         }
     }
 
-    /// <summary>What each source rank gives one target rank, with the proof that together it is all of it.</summary>
+    /// <summary>What each source rank gives one target rank, with the proof that together it is all of it. Ranks that give nothing are left out.</summary>
     /// <param name="target">The target rank's plan.</param>
     /// <param name="known">A source rank's plan for its real number of blocks; the others are planned with one.</param>
     public KvList<ReshardRoute> RoutesTo(KvPlan target, KvPlan? known = null)
     {
         var routes = new List<ReshardRoute>();
+        var pieces = 0L;
         for (var pp = 0; pp < _sourcePp; pp++)
         {
             for (var tp = 0; tp < _sourceTp; tp++)
             {
                 var rank = new KvParallel(_sourceTp, tp, _sourcePp, pp);
-                routes.Add(Route(known is not null && known.Parallel == rank ? known : PlanOf(rank), target));
+                var route = Route(known is not null && known.Parallel == rank ? known : KvPlan.Create(_source, rank, 1), target);
+                foreach (var group in route.Groups)
+                    pieces += group.Pieces.Count;
+                if (pieces > MaxPieces)
+                    throw new NotSupportedException(Invariant($"A target rank is put together from more than {MaxPieces} pieces per block; use orders that are closer to each other."));
+                if (!route.IsEmpty)
+                    routes.Add(route);
             }
         }
         for (var group = 0; group < target.Groups.Count; group++)
@@ -53,6 +61,17 @@ internal sealed class ReshardPlanner
             }
         }
         return new KvList<ReshardRoute>(routes.ToArray());
+    }
+
+    /// <summary>What one source rank gives one target rank, proved together with what the others give. May be empty.</summary>
+    public ReshardRoute RouteTo(KvPlan target, KvPlan source)
+    {
+        foreach (var route in RoutesTo(target, source))
+        {
+            if (route.Source == source.Parallel)
+                return route;
+        }
+        return Route(source, target);
     }
 
     private static ReshardRoute Route(KvPlan source, KvPlan target)
@@ -69,12 +88,5 @@ internal sealed class ReshardPlanner
             groups[i] = new ReshardGroup(to.Schema.Name, from, to, units, pieces);
         }
         return new ReshardRoute(source.Parallel, target.Parallel, new KvList<ReshardGroup>(groups));
-    }
-
-    private KvPlan PlanOf(KvParallel rank)
-    {
-        if (!_sources.TryGetValue(rank, out var plan))
-            _sources.Add(rank, plan = KvPlan.Create(_source, rank, 1));
-        return plan;
     }
 }

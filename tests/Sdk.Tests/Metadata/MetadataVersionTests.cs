@@ -47,6 +47,24 @@ public sealed class MetadataVersionTests
     }
 
     [Fact]
+    public void Metadata_of_a_release_that_sent_no_component_hashes_is_read()
+    {
+        var pool = Samples.Pool("kv", 1, 2);
+        var hashes = pool.Groups[0].ComponentHashes.Count * 32;
+        var writer = new MetadataWriter();
+        PoolCodec.Write(writer, pool);
+        var section = writer.Written.ToArray();
+        var older = section[..^(2 + hashes)];
+        BitConverter.TryWriteBytes(older.AsSpan(4), older.Length - 8);
+        var group = section.AsSpan().IndexOf("group0"u8) - 2 - 4;
+        BitConverter.TryWriteBytes(older.AsSpan(group), older.Length - group - 4);
+        var body = new MetadataReader(older.AsSpan(8), 8);
+        var read = PoolCodec.Read(ref body);
+        Assert.Empty(read.Groups[0].ComponentHashes);
+        Assert.Equal(pool.Groups[0].Tensors, read.Groups[0].Tensors);
+    }
+
+    [Fact]
     public void A_longer_header_is_skipped()
     {
         var bytes = Insert(MetadataCodec.Encode(Samples.Full()), 16, [1, 2, 3, 4]);
@@ -96,11 +114,13 @@ public sealed class MetadataVersionTests
             var grown = new List<byte>(record[..head].ToArray());
             grown.AddRange(BitConverter.GetBytes((ushort)(40 + extra.Length)));
             grown.AddRange(record.Slice(head + 2, 4));
-            for (var entry = head + 6; entry < record.Length; entry += 40)
+            var tensors = BinaryPrimitives.ReadInt32LittleEndian(record[(head + 2)..]);
+            for (var i = 0; i < tensors; i++)
             {
-                grown.AddRange(record.Slice(entry, 40));
+                grown.AddRange(record.Slice(head + 6 + (i * 40), 40));
                 grown.AddRange(extra);
             }
+            grown.AddRange(record[(head + 6 + (tensors * 40))..]); // the component hashes
             grown.AddRange(extra);
             output.AddRange(BitConverter.GetBytes(grown.Count));
             output.AddRange(grown);

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Nixl.Sdk.Metadata;
+using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Tests.Metadata;
 
@@ -45,6 +46,7 @@ internal static class Samples
             Name = $"group{g}",
             Blocks = 4096 + g,
             PhysicalBlocksPerBlock = 1 + g,
+            ComponentHashes = [LayoutHash.Of("Key"), LayoutHash.Of($"Value {g}")],
             Tensors = [.. Enumerable.Range(0, tensors).Select(t => new PoolTensorAdvertisement(
                 0x7f00_0000_0000UL + (ulong)t * 0x1_0000_0000UL, 6_000_000_000, 4096, 0, MemoryKind.Dram))],
         })],
@@ -75,7 +77,11 @@ internal static class Samples
             Assert.Equal(want.PlacementHash.ToArray(), got.PlacementHash.ToArray());
             Assert.Equal((want.Tp, want.TpRank, want.Pp, want.PpRank), (got.Tp, got.TpRank, got.Pp, got.PpRank));
             Assert.Equal(want.Groups.Select(g => (g.Name, g.Blocks, g.PhysicalBlocksPerBlock)), got.Groups.Select(g => (g.Name, g.Blocks, g.PhysicalBlocksPerBlock)));
-            foreach (var (wantGroup, gotGroup) in want.Groups.Zip(got.Groups)) Assert.Equal(wantGroup.Tensors, gotGroup.Tensors);
+            foreach (var (wantGroup, gotGroup) in want.Groups.Zip(got.Groups))
+            {
+                Assert.Equal(wantGroup.Tensors, gotGroup.Tensors);
+                Assert.Equal(wantGroup.ComponentHashes, gotGroup.ComponentHashes);
+            }
         }
     }
 

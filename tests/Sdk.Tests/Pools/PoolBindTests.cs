@@ -50,16 +50,21 @@ public sealed class PoolBindTests
     }
 
     [Fact]
-    public async Task Another_ratio_of_physical_blocks_is_not_supported_by_name()
+    public async Task Another_ratio_of_physical_blocks_pairs_one_block_with_three()
     {
         using var a = new OwnMemory(6 * 3 * Blocks * Page);
         using var b = new OwnMemory(6 * 3 * Blocks * Page);
         await using var pair = await Pair.CreateAsync(Backend.Fake);
         using var local = KvPool<SplitKv>.Bind(pair.A, Ratio3(a.Split(6, 3 * Blocks * Page)), Blocks, Model);
-        using var remote = KvPool<SplitKv>.Bind(pair.B, b.Split(6, 3 * Blocks * Page), Blocks, Model);
+        using var remote = KvPool<SplitKv>.Bind(pair.B, b.Split(6, 3 * Blocks * Page), 3 * Blocks, Model);
         await pair.ConnectAsync();
-        var error = Assert.Throws<NotSupportedException>(() => local.Connect(pair.ToB));
-        Assert.Contains("kv.physical blocks per block: 3 here, 1 there", error.Message, StringComparison.Ordinal);
+        using var connected = local.Connect(pair.ToB);
+        PoolBytes.FillRandom(local, 3);
+        PoolBytes.Fill(remote, TestMemory.Poison);
+        var expected = PoolBytes.Expect(local, PoolBytes.Copy(remote), remote, 0, [12, 13, 14, 3, 4], [7, 0, 17, 2, 9]);
+        var result = await connected.WriteBlocksAsync([4, 1], [7, 0, 17, 2, 9]).SoonAsync(); // the last block is used in part
+        Assert.Equal(5 * remote.BytesPerBlock(), result.Bytes);
+        PoolBytes.AssertEqual(expected, PoolBytes.Copy(remote));
     }
 
     [Theory]

@@ -41,6 +41,14 @@ internal static unsafe class PoolBytes
         return expected;
     }
 
+    public static ReadOnlySpan<byte> At(nint address, int length) => new((void*)address, length);
+
+    /// <summary>Gives a pool these bytes, tensor by tensor.</summary>
+    public static void Put(KvPool pool, List<byte[]> bytes)
+    {
+        foreach (var ((address, length), tensor) in Tensors(pool).Zip(bytes)) tensor.CopyTo(new Span<byte>((void*)address, length));
+    }
+
     public static void AssertEqual(List<byte[]> expected, List<byte[]> actual)
     {
         Assert.Equal(expected.Count, actual.Count);
@@ -67,7 +75,7 @@ internal static unsafe class PoolBytes
                         yield return (layer, head, entry, element);
     }
 
-    private static void Put(KvPool pool, List<byte[]> bytes, nint address, ReadOnlySpan<byte> value)
+    public static void Put(KvPool pool, List<byte[]> bytes, nint address, ReadOnlySpan<byte> value)
     {
         var t = 0;
         foreach (var (start, length) in Tensors(pool))

@@ -3,7 +3,7 @@ using Nixl.Sdk.Tests.Support;
 
 namespace Nixl.Sdk.Tests.Pools;
 
-/// <summary>Other content is refused naming every field on both sides; other placement is not supported yet and says so.</summary>
+/// <summary>Other content is refused naming every field on both sides; other placement is planned.</summary>
 public sealed class PoolHandshakeTests
 {
     private static readonly ModelIdentity Model = new("tiny-llama", "sha256:base");
@@ -35,8 +35,9 @@ public sealed class PoolHandshakeTests
         Assert.Contains("Key", error.Differences[0].Field, StringComparison.Ordinal);
         Assert.NotEqual(error.Differences[0].Local, error.Differences[0].Remote);
         Assert.Contains(error.Differences[0].ToString(), error.Message, StringComparison.Ordinal);
-        Assert.Contains(error.LocalText, error.Message, StringComparison.Ordinal);
-        Assert.Contains(error.RemoteText, error.Message, StringComparison.Ordinal);
+        var lines = error.Message.Split('\n');
+        Assert.Contains(lines, line => line.StartsWith("!!     component Key: bf16 8, per head and token ", StringComparison.Ordinal) && line.EndsWith(" |     component Key: f16 8, per head and token", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("       kv-heads: 4 ", StringComparison.Ordinal) && line.EndsWith(" |     kv-heads: 4", StringComparison.Ordinal));
         Assert.NotEqual(error.LocalText, error.RemoteText);
     }
 
@@ -58,34 +59,40 @@ public sealed class PoolHandshakeTests
     }
 
     [Fact]
-    public async Task Another_block_size_is_not_supported_by_name() =>
-        Assert.Contains("kv.block", (await RefusedAsync<SplitKv, LargerBlocksKv, NotSupportedException>(Model, Model)).Message, StringComparison.Ordinal);
-
-    [Fact]
-    public async Task Another_order_is_not_supported_by_name()
+    public async Task Both_texts_stand_side_by_side_with_what_only_one_of_them_has()
     {
-        var error = await RefusedAsync<SplitKv, PackedKv, NotSupportedException>(Model, Model);
-        Assert.Contains("kv.order", error.Message, StringComparison.Ordinal);
-        Assert.Contains(KvOrder.SplitNhd, error.Message, StringComparison.Ordinal);
-        Assert.Contains(KvOrder.PackedHnd, error.Message, StringComparison.Ordinal);
+        var error = await RefusedAsync<SplitKv, TwoGroups, LayoutMismatchException>(Model, Model with { Revision = "x" });
+        var lines = error.Message.Split('\n');
+        Assert.Contains(lines, line => line.StartsWith("!! model revision: sha256:base", StringComparison.Ordinal) && line.EndsWith("| model revision: x", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("!! group kv ", StringComparison.Ordinal) && line.EndsWith("| (none)", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("!! (none) ", StringComparison.Ordinal) && line.EndsWith("| group indexer", StringComparison.Ordinal));
+        foreach (var line in error.LocalText.TrimEnd('\n').Split('\n').Concat(error.RemoteText.TrimEnd('\n').Split('\n')))
+            Assert.Contains(line, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Another_page_padding_is_not_supported_by_name() =>
-        Assert.Contains("kv.order", (await RefusedAsync<PaddedKv, CrossLayerKv, NotSupportedException>(Model, Model)).Message, StringComparison.Ordinal);
-
-    [Fact]
-    public async Task Another_tensor_parallel_size_is_not_supported_by_name()
+    public async Task Placements_that_cannot_be_mapped_are_refused_with_the_component_and_the_fields()
     {
-        var error = await RefusedAsync<SplitKv, SplitKv, NotSupportedException>(Model, Model, new KvParallel(2, 0), new KvParallel(4, 0));
-        Assert.Contains("parallel.tp: 0/2 here, 0/4 there", error.Message, StringComparison.Ordinal);
+        var error = await RefusedAsync<ValuePerBlockKv, ValuePerLargerBlockKv, NotSupportedException>(Model, Model);
+        Assert.Contains("component Scale: it has one value per block", error.Message, StringComparison.Ordinal);
+        Assert.Contains("kv.block-tokens: 4 here, 8 there", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Another_rank_of_the_same_size_is_not_supported_by_name()
+    public async Task Equal_placements_need_no_route_and_others_have_one_each_way()
     {
-        var error = await RefusedAsync<SplitKv, SplitKv, NotSupportedException>(Model, Model, new KvParallel(2, 0), new KvParallel(2, 1));
-        Assert.Contains("parallel.tp: 0/2 here, 1/2 there", error.Message, StringComparison.Ordinal);
+        await using var pair = await Pair.CreateAsync(Backend.Fake);
+        using var local = KvPool<SplitKv>.Allocate(pair.A, 4, Model, new KvPoolOptions { Name = "kv" });
+        using var same = KvPool<SplitKv>.Allocate(pair.B, 4, Model, new KvPoolOptions { Name = "same" });
+        using var other = KvPool<PackedKv>.Allocate(pair.B, 4, Model, new KvPoolOptions { Name = "other", Parallel = new KvParallel(2, 1) });
+        await pair.ConnectAsync();
+        using var equal = local.Connect(pair.ToB, "same");
+        Assert.Null(equal.Route(TransferOperation.Write));
+        Assert.Equal(6, equal.List().Regions);
+        using var planned = local.Connect(pair.ToB, "other");
+        Assert.Equal(new KvParallel(2, 1), planned.Parallel);
+        Assert.Equal(local.BytesPerBlock() / 2, planned.Route(TransferOperation.Write)!.Groups[0].BytesPerTargetBlock);
+        Assert.Equal(local.BytesPerBlock() / 2, planned.Route(TransferOperation.Read)!.Groups[0].BytesPerTargetBlock);
     }
 
     [Fact]
@@ -143,7 +150,7 @@ public sealed class PoolHandshakeTests
         using var local = KvPool<SplitKv>.Allocate(pair.A, 4, Model);
         using var remote = KvPool<SplitKv>.Allocate(pair.B, 4, Model);
         var good = MetadataCodec.Decode(pair.B.ExportMetadata()).Pools[0];
-        Assert.Equal(6, KvHandshake.Agree(local, "b", good)[0].Regions.Length);
+        Assert.Equal(6, KvHandshake.Agree(local, "b", good).Groups[0].Regions.Length);
         Refused(Change(good, text: good.CanonicalText.Replace("order", "odder", StringComparison.Ordinal)), "cannot be read");
         Refused(Change(good, text: ""), "cannot be read");
         Refused(Change(good, hash: new byte[32]), "fingerprint");
@@ -152,6 +159,9 @@ public sealed class PoolHandshakeTests
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = [group.Tensors[0]] }), "6 tensors");
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = [.. Enumerable.Repeat(group.Tensors[0], 6)] }), "overlap");
         Refused(Change(good, change: _ => null), "0 groups");
+        Refused(Change(good, change: group => new() { Name = "kw", Blocks = 4, Tensors = group.Tensors }), "group 'kw'");
+        Refused(Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = group.Tensors, ComponentHashes = [.. group.ComponentHashes.Reverse()] }), "hashes of the components");
+        KvHandshake.Agree(local, "b", Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = group.Tensors })); // a release without them
 
         void Refused(PoolAdvertisement bad, string why) =>
             Assert.Contains(why, Assert.Throws<MetadataException>(() => KvHandshake.Agree(local, "b", bad)).Message, StringComparison.Ordinal);

@@ -85,6 +85,17 @@ internal readonly struct LargerBlocksKv : IKvLayout<LargerBlocksKv>
     public static KvSchema Schema { get; } = Schemas.Attention("LargerBlocksKv", KvOrder.SplitNhd, tokens: 8);
 }
 
+/// <summary>A scale for each block and head beside the values.</summary>
+internal readonly struct ValuePerBlockKv : IKvLayout<ValuePerBlockKv>
+{
+    public static KvSchema Schema { get; } = Schemas.ScalePerBlock("ValuePerBlockKv", tokens: 4);
+}
+
+internal readonly struct ValuePerLargerBlockKv : IKvLayout<ValuePerLargerBlockKv>
+{
+    public static KvSchema Schema { get; } = Schemas.ScalePerBlock("ValuePerLargerBlockKv", tokens: 8);
+}
+
 /// <summary>Pages of 1 MiB, for memory beyond 4 GiB.</summary>
 internal readonly struct LargePages : IKvLayout<LargePages>
 {
@@ -107,6 +118,19 @@ internal static class Schemas
         {
             Layers = 3, BlockTokens = tokens, KvHeads = heads, PageAlign = pageAlign,
             Components = [new KvComponentSchema("Key", type, [dim]), new KvComponentSchema("Value", type, [dim])],
+        },
+    ]);
+
+    public static KvSchema ScalePerBlock(string name, int tokens) => new(name,
+    [
+        new KvGroupSchema("kv", KvOrder.FlashInferHnd)
+        {
+            Layers = 3, BlockTokens = tokens, KvHeads = 4,
+            Components =
+            [
+                new KvComponentSchema("Key", ElementType.Int8, [8]),
+                new KvComponentSchema("Scale", ElementType.Float32, [1]) { Order = "H D", ScaleOf = "Key" },
+            ],
         },
     ]);
 }
