@@ -13,5 +13,5 @@ public
 sealed record LayoutProblem(LayoutProblemKind Kind, int Group, int Component, string Message)
 {
     /// <summary>True if the layout can be planned all the same.</summary>
-    public bool IsWarning => Kind == LayoutProblemKind.SingleComponent;
+    public bool IsWarning => Kind is LayoutProblemKind.SingleComponent or LayoutProblemKind.TinyPieces;
 }

@@ -35,6 +35,9 @@ enum LayoutProblemKind
     /// <summary>A size leaves 64 bits, or the pieces of one block are too many to plan.</summary>
     Overflow,
 
+    /// <summary>Blocks fall into tiny pieces between two tensor-parallel sizes. A warning.</summary>
+    TinyPieces,
+
     /// <summary>Groups that name one pool do not fit into the same memory.</summary>
     Sharing,
 }
