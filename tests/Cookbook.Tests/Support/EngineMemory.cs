@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+
+namespace Nixl.Sdk.Cookbook.Tests.Support;
+
+/// <summary>Memory of "the engine": tensors with gaps around them that no transfer may touch.</summary>
+internal sealed unsafe class EngineMemory : IDisposable
+{
+    private const int Align = 64;
+    private const int Gap = 3 * Align;
+    private readonly void* _memory;
+
+    /// <param name="groups">The bytes of each tensor of each group.</param>
+    /// <param name="carved">No gaps between tensors, only before the first and behind the last.</param>
+    public EngineMemory(IReadOnlyList<long[]> groups, bool carved)
+    {
+        var offset = (long)Gap;
+        var starts = groups.Select(tensors => tensors.Select(bytes =>
+        {
+            var start = offset;
+            offset = carved ? offset + bytes : (offset + bytes + Gap + Align - 1) / Align * Align;
+            return start;
+        }).ToArray()).ToArray();
+        offset += Gap;
+        _memory = NativeMemory.AlignedAlloc((nuint)offset, Align);
+        var address = (nint)_memory;
+        Binding = new KvPoolBinding([.. starts.Zip(groups, (at, tensors) =>
+            new KvGroupBinding([.. at.Zip(tensors, (start, bytes) => new KvTensorBinding(address + (nint)start, bytes))]))]);
+        Gaps = MakeGaps(address, offset);
+    }
+
+    public KvPoolBinding Binding { get; }
+
+    /// <summary>What lies outside of all tensors.</summary>
+    public IReadOnlyList<Area> Gaps { get; }
+
+    public void Dispose() => NativeMemory.AlignedFree(_memory);
+
+    private List<Area> MakeGaps(nint address, long length)
+    {
+        var gaps = new List<Area>();
+        var at = address;
+        foreach (var tensor in Binding.Groups.SelectMany(group => group.Tensors))
+        {
+            gaps.Add(new Area(at, (int)(tensor.Address - at)));
+            at = tensor.Address + (nint)tensor.Length;
+        }
+        gaps.Add(new Area(at, (int)(address + (nint)length - at)));
+        return gaps;
+    }
+}
