@@ -103,6 +103,6 @@ public sealed class GptOss : SectionTests
             B => NaiveGroup.Same(L, (long)B * 2 * H * N * D * 2),
             (B, b) =>
                 from l in Upto(L) from kv in Upto(2) from h in Upto(H) from n in Upto(N) from d in Upto(D)
-                select new Place(l, ((((b * 2L + kv) * H + h) * N + n) * D + d) * 2, 2));
+                select new Place(l, ((((b * 2L + kv) * H + h) * N + n) * D + d) * 2, 2, new(kv, l, h, n, d)));
     }
 }

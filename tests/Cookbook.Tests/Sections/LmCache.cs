@@ -40,5 +40,5 @@ public sealed class LmCache : SectionTests
         B => [(long)B * 2 * L * T * H * D * 2],
         (B, b) =>
             from kv in Upto(2) from l in Upto(L) from t in Upto(T) from hd in Upto(H * D)
-            select new Place(0, ((((b * 2L + kv) * L + l) * T + t) * (H * D) + hd) * 2, 2));
+            select new Place(0, ((((b * 2L + kv) * L + l) * T + t) * (H * D) + hd) * 2, 2, new(kv, l, hd / D, t, hd % D)));
 }

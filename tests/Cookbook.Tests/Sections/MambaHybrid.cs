@@ -76,6 +76,6 @@ public sealed class MambaHybrid : SectionTests
             B => NaiveGroup.Same(L, (long)B * 2 * heads.All * N * D * 2),
             (B, b) =>
                 from l in Upto(L) from kv in Upto(2) from h in Each(heads) from n in Upto(N) from d in Upto(D)
-                select new Place(l, ((((b * 2L + kv) * heads.All + h) * N + n) * D + d) * 2, 2));
+                select new Place(l, ((((b * 2L + kv) * heads.All + h) * N + n) * D + d) * 2, 2, new(kv, l, h, n, d)));
     }
 }

@@ -131,5 +131,5 @@ public sealed class SgLangMha : SectionTests
         B => NaiveGroup.Same(2 * L, (long)B * page * H * D * 2),
         (B, b) =>
             from l in Upto(L) from kv in Upto(2) from n in Upto(page) from h in Upto(H) from d in Upto(D)
-            select new Place(2 * l + kv, (((b * (long)page + n) * H + h) * D + d) * 2, 2));
+            select new Place(2 * l + kv, (((b * (long)page + n) * H + h) * D + d) * 2, 2, new(kv, l, h, n, d)));
 }

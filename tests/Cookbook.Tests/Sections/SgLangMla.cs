@@ -48,5 +48,5 @@ public sealed class SgLangMla : SectionTests
         B => NaiveGroup.Same(L, (long)B * page * D * 2),
         (B, b) =>
             from l in Upto(L) from n in Upto(page) from d in Upto(D)
-            select new Place(l, ((b * (long)page + n) * D + d) * 2, 2));
+            select new Place(l, ((b * (long)page + n) * D + d) * 2, 2, new(0, l, 0, n, d)));
 }

@@ -59,7 +59,7 @@ public sealed class TensorRtLlm : SectionTests
             B => [(long)B * L * 2 * H * N * D * 2],
             (B, b) =>
                 from l in Upto(L) from kv in Upto(2) from h in Upto(H) from n in Upto(N) from d in Upto(D)
-                select new Place(0, (((((b * (long)L + l) * 2 + kv) * H + h) * N + n) * D + d) * 2, 2));
+                select new Place(0, (((((b * (long)L + l) * 2 + kv) * H + h) * N + n) * D + d) * 2, 2, new(kv, l, h, n, d)));
     }
 
     /// <summary>[B, L, 1, N, 576].</summary>
@@ -70,6 +70,6 @@ public sealed class TensorRtLlm : SectionTests
             B => [(long)B * L * N * D * 2],
             (B, b) =>
                 from l in Upto(L) from n in Upto(N) from d in Upto(D)
-                select new Place(0, (((b * (long)L + l) * N + n) * D + d) * 2, 2));
+                select new Place(0, (((b * (long)L + l) * N + n) * D + d) * 2, 2, new(0, l, 0, n, d)));
     }
 }

@@ -51,5 +51,5 @@ public sealed class VllmCrossLayer : SectionTests
         B => [(long)B * L * N * D * 2],
         (B, b) =>
             from l in Upto(L) from n in Upto(N) from d in Upto(D)
-            select new Place(0, (((b * (long)L + l) * N + n) * D + d) * 2, 2));
+            select new Place(0, (((b * (long)L + l) * N + n) * D + d) * 2, 2, new(0, l, 0, n, d)));
 }

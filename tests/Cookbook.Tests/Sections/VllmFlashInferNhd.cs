@@ -39,7 +39,7 @@ public sealed class VllmFlashInferNhd : SectionTests
         B => NaiveGroup.Same(L, B * 2L * N * heads.All * D * 2),
         (B, b) =>
             from l in Upto(L) from kv in Upto(2) from n in Upto(N) from h in Each(heads) from d in Upto(D)
-            select new Place(l, ((((b * 2L + kv) * N + n) * heads.All + h) * D + d) * 2, 2));
+            select new Place(l, ((((b * 2L + kv) * N + n) * heads.All + h) * D + d) * 2, 2, new(kv, l, h, n, d)));
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
     public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyFlashInferNhd>(transports, memory, [Naive(Part.Whole(H))]);

@@ -46,8 +46,8 @@ public sealed class VllmFp8DsMla : SectionTests
         (B, b) =>
             from l in Upto(L) from n in Upto(N)
             let token = (b * (long)N + n) * TokenBytes
-            from place in Upto(20).Select(i => new Place(l, token + i, 1))
-                .Concat(Upto(2).Select(i => new Place(l, token + 20 + i * 4, 4)))
-                .Concat(Upto(6).Select(i => new Place(l, token + 20 + 2 * 4 + i * 2, 2)))
+            from place in Upto(20).Select(i => new Place(l, token + i, 1, new(0, l, 0, n, i)))
+                .Concat(Upto(2).Select(i => new Place(l, token + 20 + i * 4, 4, new(1, l, 0, n, i))))
+                .Concat(Upto(6).Select(i => new Place(l, token + 20 + 2 * 4 + i * 2, 2, new(2, l, 0, n, i))))
             select place);
 }

@@ -36,7 +36,7 @@ public sealed class VllmMla : SectionTests
         B => NaiveGroup.Same(L, (long)B * N * D * 2),
         (B, b) =>
             from l in Upto(L) from n in Upto(N) from d in Upto(D)
-            select new Place(l, ((b * (long)N + n) * D + d) * 2, 2));
+            select new Place(l, ((b * (long)N + n) * D + d) * 2, 2, new(0, l, 0, n, d)));
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
     public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyMla>(transports, memory, [Naive()]);

@@ -72,7 +72,7 @@ public readonly partial struct TinyPerLayerNhd
 
 public sealed class VllmPacked : SectionTests
 {
-    private const int L = 3, N = 5, H = 2, C = 2 * 3; // C is [2, D]: the key, then the value of a token and head
+    private const int L = 3, N = 5, H = 2, D = 3, C = 2 * D; // C is [2, D]: the key, then the value of a token and head
 
     private delegate Place Formula(int B, int b, int l, int h, int n, int c);
 
@@ -117,6 +117,8 @@ public sealed class VllmPacked : SectionTests
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
     public Task Random_blocks_of_PerLayerNhd_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyPerLayerNhd>(transports, memory, [Naive(L, PerLayerNhd)]);
 
+    private static Element Is(int l, int h, int n, int c) => new(c / D, l, h, n, c % D);
+
     private static NaiveGroup Naive(int tensors, Formula formula) => new(
         B => NaiveGroup.Same(tensors, (long)L * B * H * N * C * 2 / tensors),
         (B, b) =>
@@ -124,26 +126,26 @@ public sealed class VllmPacked : SectionTests
             select formula(B, b, l, h, n, c));
 
     /// <summary>[L, B, H, N, C] in one tensor.</summary>
-    private static Place Lbhnc(int B, int b, int l, int h, int n, int c) => new(0, ((((l * (long)B + b) * H + h) * N + n) * C + c) * 2, 2);
+    private static Place Lbhnc(int B, int b, int l, int h, int n, int c) => new(0, ((((l * (long)B + b) * H + h) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[L, B, N, H, C] in one tensor.</summary>
-    private static Place Lbnhc(int B, int b, int l, int h, int n, int c) => new(0, ((((l * (long)B + b) * N + n) * H + h) * C + c) * 2, 2);
+    private static Place Lbnhc(int B, int b, int l, int h, int n, int c) => new(0, ((((l * (long)B + b) * N + n) * H + h) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[L, H, B, N, C] in one tensor.</summary>
-    private static Place Lhbnc(int B, int b, int l, int h, int n, int c) => new(0, ((((l * (long)H + h) * B + b) * N + n) * C + c) * 2, 2);
+    private static Place Lhbnc(int B, int b, int l, int h, int n, int c) => new(0, ((((l * (long)H + h) * B + b) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, L, H, N, C] in one tensor.</summary>
-    private static Place Blhnc(int B, int b, int l, int h, int n, int c) => new(0, ((((b * (long)L + l) * H + h) * N + n) * C + c) * 2, 2);
+    private static Place Blhnc(int B, int b, int l, int h, int n, int c) => new(0, ((((b * (long)L + l) * H + h) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, L, N, H, C] in one tensor.</summary>
-    private static Place Blnhc(int B, int b, int l, int h, int n, int c) => new(0, ((((b * (long)L + l) * N + n) * H + h) * C + c) * 2, 2);
+    private static Place Blnhc(int B, int b, int l, int h, int n, int c) => new(0, ((((b * (long)L + l) * N + n) * H + h) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, H, L, N, C] in one tensor.</summary>
-    private static Place Bhlnc(int B, int b, int l, int h, int n, int c) => new(0, ((((b * (long)H + h) * L + l) * N + n) * C + c) * 2, 2);
+    private static Place Bhlnc(int B, int b, int l, int h, int n, int c) => new(0, ((((b * (long)H + h) * L + l) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, H, N, C] per layer.</summary>
-    private static Place PerLayerHnd(int B, int b, int l, int h, int n, int c) => new(l, (((b * (long)H + h) * N + n) * C + c) * 2, 2);
+    private static Place PerLayerHnd(int B, int b, int l, int h, int n, int c) => new(l, (((b * (long)H + h) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, N, H, C] per layer.</summary>
-    private static Place PerLayerNhd(int B, int b, int l, int h, int n, int c) => new(l, (((b * (long)N + n) * H + h) * C + c) * 2, 2);
+    private static Place PerLayerNhd(int B, int b, int l, int h, int n, int c) => new(l, (((b * (long)N + n) * H + h) * C + c) * 2, 2, Is(l, h, n, c));
 }

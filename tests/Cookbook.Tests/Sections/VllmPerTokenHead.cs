@@ -72,7 +72,7 @@ public sealed class VllmPerTokenHead : SectionTests
         (B, b) =>
             from l in Upto(L) from kv in Upto(2) from n in Upto(N) from h in Upto(H)
             let row = (b * (long)N + n) * H + h
-            from place in Upto(D).Select(d => new Place(4 * l + kv, row * D + d, 1)).Append(new Place(4 * l + 2 + kv, row * 4, 4))
+            from place in Upto(D).Select(d => new Place(4 * l + kv, row * D + d, 1, new(kv, l, h, n, d))).Append(new Place(4 * l + 2 + kv, row * 4, 4, new(2 + kv, l, h, n, 0)))
             select place);
 
     /// <summary>Per layer [B] pages of: K [N, H, D], V, scales of K [N, H], scales of V.</summary>
@@ -85,8 +85,8 @@ public sealed class VllmPerTokenHead : SectionTests
                 from l in Upto(L) from kv in Upto(2) from n in Upto(N) from h in Upto(H)
                 let page = b * (long)Page
                 let row = n * H + h
-                from place in Upto(D).Select(d => new Place(l, page + kv * Strip + row * D + d, 1))
-                    .Append(new Place(l, page + 2 * Strip + (kv * N * H + row) * 4, 4))
+                from place in Upto(D).Select(d => new Place(l, page + kv * Strip + row * D + d, 1, new(kv, l, h, n, d)))
+                    .Append(new Place(l, page + 2 * Strip + (kv * N * H + row) * 4, 4, new(2 + kv, l, h, n, 0)))
                 select place);
     }
 }

@@ -74,10 +74,10 @@ public sealed class VllmState : SectionTests
             (B, b) =>
                 from l in Upto(L) from u in Each(units)
                 let start = b * (long)page
-                from place in Upto(6).Select(i => new Place(l, start + (u * 6 + i) * 2, 2))
-                    .Concat(Upto(3).Select(i => new Place(l, start + x + (u * 3 + i) * 2, 2)))
-                    .Concat(Upto(3).Select(i => new Place(l, start + x + bc + (u * 3 + i) * 2, 2)))
-                    .Concat(Upto(10).Select(i => new Place(l, start + x + 2 * bc + (u * 10 + i) * 4, 4)))
+                from place in Upto(6).Select(i => new Place(l, start + (u * 6 + i) * 2, 2, new(0, l, 0, 0, u * 6 + i)))
+                    .Concat(Upto(3).Select(i => new Place(l, start + x + (u * 3 + i) * 2, 2, new(1, l, 0, 0, u * 3 + i))))
+                    .Concat(Upto(3).Select(i => new Place(l, start + x + bc + (u * 3 + i) * 2, 2, new(2, l, 0, 0, u * 3 + i))))
+                    .Concat(Upto(10).Select(i => new Place(l, start + x + 2 * bc + (u * 10 + i) * 4, 4, new(3, l, 0, 0, u * 10 + i))))
                 select place);
     }
 
@@ -86,6 +86,8 @@ public sealed class VllmState : SectionTests
         B => NaiveGroup.Same(L, B * (48L + 20 + 160 + 76)),
         (B, b) =>
             from l in Upto(L)
-            from i in Upto(48).Concat(Enumerable.Range(48 + 20, 160))
-            select new Place(l, b * (48L + 20 + 160 + 76) + i, 1));
+            let page = b * (48L + 20 + 160 + 76)
+            from place in Upto(24).Select(i => new Place(l, page + i * 2, 2, new(0, l, 0, 0, i)))
+                .Concat(Upto(40).Select(i => new Place(l, page + 48 + 20 + i * 4, 4, new(2, l, 0, 0, i))))
+            select place);
 }

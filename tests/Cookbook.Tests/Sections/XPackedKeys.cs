@@ -52,8 +52,8 @@ public sealed class XPackedKeys : SectionTests
             from l in Upto(L) from h in Upto(H) from n in Upto(N) from d in Upto(D)
             from place in (Place[])
             [
-                new(2 * l, ((((b * (long)H + h) * (D / X) + d / X) * N + n) * X + d % X) * 2, 2),
-                new(2 * l + 1, (((b * (long)H + h) * D + d) * N + n) * 2, 2),
+                new(2 * l, ((((b * (long)H + h) * (D / X) + d / X) * N + n) * X + d % X) * 2, 2, new(0, l, h, n, d)),
+                new(2 * l + 1, (((b * (long)H + h) * D + d) * N + n) * 2, 2, new(1, l, h, n, d)),
             ]
             select place);
 }

@@ -4,4 +4,5 @@ namespace Nixl.Sdk.Cookbook.Tests.Support;
 /// <param name="Tensor">The tensor's index within the group.</param>
 /// <param name="Offset">Bytes from the tensor's base.</param>
 /// <param name="Bytes">Bytes of the element.</param>
-internal readonly record struct Place(int Tensor, long Offset, int Bytes);
+/// <param name="Is">Which element it is.</param>
+internal readonly record struct Place(int Tensor, long Offset, int Bytes, Element Is);

@@ -64,6 +64,23 @@ internal sealed class Side<T> : IAsyncDisposable
     /// <summary>The tensors of a group within a <see cref="Copy"/>.</summary>
     public Func<int, byte[]> TensorsOf(byte[][] copy, int group) => tensor => copy[_areaOf[(group, tensor)]];
 
+    /// <summary>The pool's own idea of where each element lies is the engine's.</summary>
+    public void AssertElements(NaiveGroup group, int g)
+    {
+        var components = Pool.Plan.Schema.Groups[g].Components.Select((_, c) => new KvComponent(Pool.Plan.Schema, g, c)).ToArray();
+        for (var block = 0; block < BlocksOf(g); block++)
+        {
+            foreach (var (tensor, offset, bytes, element) in group.Block(BlocksOf(g), block))
+            {
+                var (component, layer, head, token, content) = element;
+                var expected = Pool.TensorAddress(g, tensor) + (nint)offset;
+                var actual = Pool.AddressOf(components[component], layer, block, head, token, content);
+                Assert.True(expected == actual, $"{components[component]}, block {block}, {element}: {actual - expected} bytes away from tensor {tensor}, offset {offset}");
+                Assert.Equal(bytes, Pool.Plan.Groups[g].Components[component].ElementBytes);
+            }
+        }
+    }
+
     /// <summary>Compares every byte.</summary>
     public void AssertIs(byte[][] expected, string context)
     {
