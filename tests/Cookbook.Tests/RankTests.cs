@@ -62,6 +62,7 @@ public sealed class RankTests
             await using var b = await Side<T>.CreateAsync("b", NixlTransports.Loopback, Memory.Allocated, [own], [BlocksB], parallel);
             await using var remote = a.Pool.Connect(await a.Agent.ConnectAsync(b.Agent.ExportMetadata()));
             AssertShare(a.Pool, part(rank), tp);
+            a.AssertElements(own, 0);
             Deal(slice, own, source, a, BlocksA);
             Deal(slice, own, target, b, BlocksB);
             await remote.WriteBlocksAsync(from, to);
