@@ -11,12 +11,16 @@ internal sealed unsafe class EngineMemory : IDisposable
 
     /// <param name="groups">The bytes of each tensor of each group.</param>
     /// <param name="carved">No gaps between tensors, only before the first and behind the last.</param>
-    public EngineMemory(IReadOnlyList<long[]> groups, bool carved)
+    /// <param name="shared">Tensor i of every group is the same one.</param>
+    public EngineMemory(IReadOnlyList<long[]> groups, bool carved, bool shared)
     {
         var offset = (long)Gap;
-        var starts = groups.Select(tensors => tensors.Select(bytes =>
+        var first = new Dictionary<int, long>();
+        var starts = groups.Select(tensors => tensors.Select((bytes, i) =>
         {
-            var start = offset;
+            if (shared && first.TryGetValue(i, out var same))
+                return same;
+            var start = first[i] = offset;
             offset = carved ? offset + bytes : (offset + bytes + Gap + Align - 1) / Align * Align;
             return start;
         }).ToArray()).ToArray();
@@ -39,7 +43,7 @@ internal sealed unsafe class EngineMemory : IDisposable
     {
         var gaps = new List<Area>();
         var at = address;
-        foreach (var tensor in Binding.Groups.SelectMany(group => group.Tensors))
+        foreach (var tensor in Binding.Groups.SelectMany(group => group.Tensors).Distinct())
         {
             gaps.Add(new Area(at, (int)(tensor.Address - at)));
             at = tensor.Address + (nint)tensor.Length;

@@ -17,9 +17,9 @@ internal static class Moves
     public static async Task CheckAsync<T>(NixlTransports transports, Memory memory, NaiveGroup[] groups, KvParallel? parallel = null)
         where T : IKvLayout<T>
     {
-        // Both sides have other numbers of blocks, and so has every group.
-        var blocksA = groups.Select(static (_, g) => 7 + g).ToArray();
-        var blocksB = groups.Select(static (_, g) => 5 + 3 * g).ToArray();
+        // Both sides have other numbers of blocks, and so has every group unless they share them.
+        var blocksA = groups.Select(static (_, g) => Side<T>.IsShared ? 7 : 7 + g).ToArray();
+        var blocksB = groups.Select(static (_, g) => Side<T>.IsShared ? 5 : 5 + 3 * g).ToArray();
         foreach (var (group, blocks) in groups.Zip(blocksA))
             AssertSound(group, blocks);
         await using var a = await Side<T>.CreateAsync("a", transports, memory, groups, blocksA, parallel);

@@ -41,9 +41,12 @@ internal sealed class Side<T> : IAsyncDisposable
         var options = new KvPoolOptions { Parallel = parallel ?? KvParallel.Single, BlocksPerGroup = [.. blocks.Select(static count => (long)count)] };
         if (memory == Memory.Allocated)
             return new Side<T>(agent, KvPool<T>.Allocate(agent, blocks[0], Model, options), null, groups, blocks);
-        var engine = new EngineMemory([.. groups.Zip(blocks, static (group, count) => group.Tensors(count))], carved: memory == Memory.Carved);
+        var engine = new EngineMemory([.. groups.Zip(blocks, static (group, count) => group.Tensors(count))], carved: memory == Memory.Carved, IsShared);
         return new Side<T>(agent, KvPool<T>.Bind(agent, engine.Binding, blocks[0], Model, options), engine, groups, blocks);
     }
+
+    /// <summary>Whether its groups lie in the same tensors.</summary>
+    public static bool IsShared => T.Schema.Groups.Any(static group => group.Share != KvShare.Own);
 
     /// <summary>Blocks of a group.</summary>
     public int BlocksOf(int group) => _blocks[group];
