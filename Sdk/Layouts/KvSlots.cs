@@ -17,7 +17,10 @@ public static class KvSlots
         ArgumentOutOfRangeException.ThrowIfLessThan(pageTokens, 1);
         var count = (int)(((long)slots.Length + pageTokens - 1) / pageTokens);
         if (pages.Length < count)
-            throw new ArgumentException($"There is room for {pages.Length} pages; {slots.Length} slots are {count} pages of {pageTokens}.", nameof(pages));
+        {
+            throw new ArgumentException(
+                $"There is room for {pages.Length} pages; {slots.Length} slots are {count} pages of {pageTokens}.", nameof(pages));
+        }
         for (var i = 0; i < slots.Length; i++)
         {
             var within = i % pageTokens;

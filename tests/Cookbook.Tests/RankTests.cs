@@ -40,7 +40,7 @@ public sealed class RankTests
     [InlineData(2)]
     [InlineData(4)]
     public Task State_is_dealt_by_units(int tp) =>
-        DealAsync<TinyState>(tp, 4, VllmState.Naive, rank => new Part(rank * (4 / tp), 4 / tp, 4));
+        DealAsync<TinyState>(tp, 4, static units => VllmState.Naive(units), rank => new Part(rank * (4 / tp), 4 / tp, 4));
 
     // part: which heads or units of the whole a rank must hold.
     private static async Task DealAsync<T>(int tp, int all, Func<Part, NaiveGroup> naive, Func<int, Part> part)

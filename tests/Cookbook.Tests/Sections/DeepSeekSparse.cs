@@ -75,7 +75,8 @@ public sealed class DeepSeekSparse : SectionTests
             (B, b) =>
                 from l in Upto(L) from n in Upto(N)
                 let page = b * (long)Page
-                from place in Upto(D).Select(d => new Place(l, page + n * D + d, 1, new(0, l, 0, n, d))).Append(new Place(l, page + N * D + n * 4, 4, new(1, l, 0, n, 0)))
+                from place in Upto(D).Select(d => new Place(l, page + n * D + d, 1, new(0, l, 0, n, d)))
+                    .Append(new Place(l, page + N * D + n * 4, 4, new(1, l, 0, n, 0)))
                 select place);
     }
 }

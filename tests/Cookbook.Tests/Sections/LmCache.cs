@@ -33,7 +33,8 @@ public sealed class LmCache : SectionTests
     ];
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyLmCache>(transports, memory, [Naive()]);
+    public Task Random_blocks_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyLmCache>(transports, memory, [Naive()]);
 
     /// <summary>Chunks of [2, L, T, H·D], one behind the other.</summary>
     private static NaiveGroup Naive() => new(

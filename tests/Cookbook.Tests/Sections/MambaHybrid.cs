@@ -44,7 +44,7 @@ public readonly partial struct TinyMambaHybrid
         [KvComponent(BFloat16, 8, 3, Shard = KvShard.Units, Units = 4)] public static partial KvComponent X { get; }
         [KvComponent(BFloat16, 4, 3, Shard = KvShard.Units, Units = 4)] public static partial KvComponent B { get; }
         [KvComponent(BFloat16, 4, 3, Shard = KvShard.Units, Units = 4)] public static partial KvComponent C { get; }
-        [KvComponent(Float32, 4, 2, 5, Shard = KvShard.Units, Units = 4)] public static partial KvComponent Ssm { get; }
+        [KvComponent(Float32, 4, 2, 6, Shard = KvShard.Units, Units = 4)] public static partial KvComponent Ssm { get; }
     }
 }
 
@@ -66,7 +66,8 @@ public sealed class MambaHybrid : SectionTests
     [InlineData(0)]
     [InlineData(1)]
     public Task A_rank_moves_half_the_heads_and_half_the_units(int rank) =>
-        Moves.CheckAsync<TinyMambaHybrid>(NixlTransports.Local, Memory.Bound, [NaiveAttention(Part.Whole(1)), VllmState.Naive(Part.Whole(2))], new KvParallel(2, rank));
+        Moves.CheckAsync<TinyMambaHybrid>(
+            NixlTransports.Local, Memory.Bound, [NaiveAttention(Part.Whole(1)), VllmState.Naive(Part.Whole(2))], new KvParallel(2, rank));
 
     /// <summary>Per layer [B, 2, H, N, D].</summary>
     private static NaiveGroup NaiveAttention(Part heads)

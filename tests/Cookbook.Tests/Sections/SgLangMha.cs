@@ -50,13 +50,16 @@ public sealed class SgLangMha : SectionTests
     ];
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_slots_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinySgLang1>(transports, memory, [Naive(1)]);
+    public Task Random_slots_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinySgLang1>(transports, memory, [Naive(1)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_pages_of_16_slots_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinySgLang16>(transports, memory, [Naive(16)]);
+    public Task Random_pages_of_16_slots_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinySgLang16>(transports, memory, [Naive(16)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_pages_of_64_slots_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinySgLang64>(transports, memory, [Naive(64)]);
+    public Task Random_pages_of_64_slots_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinySgLang64>(transports, memory, [Naive(64)]);
 
     [Fact]
     public async Task Runs_of_consecutive_slots_move()

@@ -38,10 +38,12 @@ public sealed class SgLangMla : SectionTests
     ];
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_slots_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinySgLangMla1>(transports, memory, [Naive(1)]);
+    public Task Random_slots_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinySgLangMla1>(transports, memory, [Naive(1)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_pages_of_64_slots_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinySgLangMla64>(transports, memory, [Naive(64)]);
+    public Task Random_pages_of_64_slots_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinySgLangMla64>(transports, memory, [Naive(64)]);
 
     /// <summary>Per layer [slots, 576]; page b is the slots from b · page on.</summary>
     private static NaiveGroup Naive(int page) => new(

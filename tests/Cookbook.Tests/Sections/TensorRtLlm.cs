@@ -46,10 +46,12 @@ public sealed class TensorRtLlm : SectionTests
     ];
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyTensorRtLlm>(transports, memory, [Naive()]);
+    public Task Random_blocks_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyTensorRtLlm>(transports, memory, [Naive()]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_of_MLA_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyTensorRtLlmMla>(transports, memory, [NaiveMla()]);
+    public Task Random_blocks_of_MLA_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyTensorRtLlmMla>(transports, memory, [NaiveMla()]);
 
     /// <summary>[B, L, 2, H, N, D].</summary>
     private static NaiveGroup Naive()

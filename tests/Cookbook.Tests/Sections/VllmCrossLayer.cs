@@ -44,7 +44,8 @@ public sealed class VllmCrossLayer : SectionTests
     // [B, L, H, N, C] and [B, L, N, H, C] are moved with the packed orders.
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyCrossLayerMla>(transports, memory, [Naive()]);
+    public Task Random_blocks_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyCrossLayerMla>(transports, memory, [Naive()]);
 
     /// <summary>[B, L, N, D].</summary>
     private static NaiveGroup Naive() => new(

@@ -43,5 +43,6 @@ public sealed class VllmFlashAttention : SectionTests
             select new Place(l, ((((kv * (long)B + b) * N + n) * heads.All + h) * D + d) * 2, 2, new(kv, l, h, n, d)));
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyFlashAttention>(transports, memory, [Naive(Part.Whole(H))]);
+    public Task Random_blocks_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyFlashAttention>(transports, memory, [Naive(Part.Whole(H))]);
 }

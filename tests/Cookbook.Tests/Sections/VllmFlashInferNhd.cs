@@ -42,5 +42,6 @@ public sealed class VllmFlashInferNhd : SectionTests
             select new Place(l, ((((b * 2L + kv) * N + n) * heads.All + h) * D + d) * 2, 2, new(kv, l, h, n, d)));
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyFlashInferNhd>(transports, memory, [Naive(Part.Whole(H))]);
+    public Task Random_blocks_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyFlashInferNhd>(transports, memory, [Naive(Part.Whole(H))]);
 }

@@ -38,7 +38,8 @@ public sealed class VllmFp8DsMla : SectionTests
     public void A_token_has_656_bytes() => Assert.Equal(61 * 656, DeepSeekFp8Mla.BytesPerToken);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyFp8Mla>(transports, memory, [Naive()]);
+    public Task Random_blocks_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyFp8Mla>(transports, memory, [Naive()]);
 
     /// <summary>Per layer [B, N] tokens of: fp8 latent, fp32 scales, bf16 rope, side by side.</summary>
     internal static NaiveGroup Naive() => new(

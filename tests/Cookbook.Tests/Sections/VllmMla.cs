@@ -39,5 +39,6 @@ public sealed class VllmMla : SectionTests
             select new Place(l, ((b * (long)N + n) * D + d) * 2, 2, new(0, l, 0, n, d)));
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyMla>(transports, memory, [Naive()]);
+    public Task Random_blocks_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyMla>(transports, memory, [Naive()]);
 }

@@ -94,28 +94,36 @@ public sealed class VllmPacked : SectionTests
     ];
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_of_LBHNC_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyLbhnc>(transports, memory, [Naive(1, Lbhnc)]);
+    public Task Random_blocks_of_LBHNC_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyLbhnc>(transports, memory, [Naive(1, Lbhnc)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_of_LBNHC_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyLbnhc>(transports, memory, [Naive(1, Lbnhc)]);
+    public Task Random_blocks_of_LBNHC_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyLbnhc>(transports, memory, [Naive(1, Lbnhc)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_of_LHBNC_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyLhbnc>(transports, memory, [Naive(1, Lhbnc)]);
+    public Task Random_blocks_of_LHBNC_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyLhbnc>(transports, memory, [Naive(1, Lhbnc)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_of_BLHNC_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyBlhnc>(transports, memory, [Naive(1, Blhnc)]);
+    public Task Random_blocks_of_BLHNC_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyBlhnc>(transports, memory, [Naive(1, Blhnc)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_of_BLNHC_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyBlnhc>(transports, memory, [Naive(1, Blnhc)]);
+    public Task Random_blocks_of_BLNHC_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyBlnhc>(transports, memory, [Naive(1, Blnhc)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_of_BHLNC_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyBhlnc>(transports, memory, [Naive(1, Bhlnc)]);
+    public Task Random_blocks_of_BHLNC_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyBhlnc>(transports, memory, [Naive(1, Bhlnc)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_of_PerLayerHnd_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyPerLayerHnd>(transports, memory, [Naive(L, PerLayerHnd)]);
+    public Task Random_blocks_of_PerLayerHnd_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyPerLayerHnd>(transports, memory, [Naive(L, PerLayerHnd)]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_of_PerLayerNhd_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyPerLayerNhd>(transports, memory, [Naive(L, PerLayerNhd)]);
+    public Task Random_blocks_of_PerLayerNhd_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyPerLayerNhd>(transports, memory, [Naive(L, PerLayerNhd)]);
 
     private static Element Is(int l, int h, int n, int c) => new(c / D, l, h, n, c % D);
 
@@ -126,26 +134,34 @@ public sealed class VllmPacked : SectionTests
             select formula(B, b, l, h, n, c));
 
     /// <summary>[L, B, H, N, C] in one tensor.</summary>
-    private static Place Lbhnc(int B, int b, int l, int h, int n, int c) => new(0, ((((l * (long)B + b) * H + h) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
+    private static Place Lbhnc(int B, int b, int l, int h, int n, int c) =>
+        new(0, ((((l * (long)B + b) * H + h) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[L, B, N, H, C] in one tensor.</summary>
-    private static Place Lbnhc(int B, int b, int l, int h, int n, int c) => new(0, ((((l * (long)B + b) * N + n) * H + h) * C + c) * 2, 2, Is(l, h, n, c));
+    private static Place Lbnhc(int B, int b, int l, int h, int n, int c) =>
+        new(0, ((((l * (long)B + b) * N + n) * H + h) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[L, H, B, N, C] in one tensor.</summary>
-    private static Place Lhbnc(int B, int b, int l, int h, int n, int c) => new(0, ((((l * (long)H + h) * B + b) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
+    private static Place Lhbnc(int B, int b, int l, int h, int n, int c) =>
+        new(0, ((((l * (long)H + h) * B + b) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, L, H, N, C] in one tensor.</summary>
-    private static Place Blhnc(int B, int b, int l, int h, int n, int c) => new(0, ((((b * (long)L + l) * H + h) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
+    private static Place Blhnc(int B, int b, int l, int h, int n, int c) =>
+        new(0, ((((b * (long)L + l) * H + h) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, L, N, H, C] in one tensor.</summary>
-    private static Place Blnhc(int B, int b, int l, int h, int n, int c) => new(0, ((((b * (long)L + l) * N + n) * H + h) * C + c) * 2, 2, Is(l, h, n, c));
+    private static Place Blnhc(int B, int b, int l, int h, int n, int c) =>
+        new(0, ((((b * (long)L + l) * N + n) * H + h) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, H, L, N, C] in one tensor.</summary>
-    private static Place Bhlnc(int B, int b, int l, int h, int n, int c) => new(0, ((((b * (long)H + h) * L + l) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
+    private static Place Bhlnc(int B, int b, int l, int h, int n, int c) =>
+        new(0, ((((b * (long)H + h) * L + l) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, H, N, C] per layer.</summary>
-    private static Place PerLayerHnd(int B, int b, int l, int h, int n, int c) => new(l, (((b * (long)H + h) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
+    private static Place PerLayerHnd(int B, int b, int l, int h, int n, int c) =>
+        new(l, (((b * (long)H + h) * N + n) * C + c) * 2, 2, Is(l, h, n, c));
 
     /// <summary>[B, N, H, C] per layer.</summary>
-    private static Place PerLayerNhd(int B, int b, int l, int h, int n, int c) => new(l, (((b * (long)N + n) * H + h) * C + c) * 2, 2, Is(l, h, n, c));
+    private static Place PerLayerNhd(int B, int b, int l, int h, int n, int c) =>
+        new(l, (((b * (long)N + n) * H + h) * C + c) * 2, 2, Is(l, h, n, c));
 }

@@ -61,10 +61,12 @@ public sealed class VllmPerTokenHead : SectionTests
         Assert.Equal(80 * (2 * 16 * 8 * 128 + 2 * 16 * 8 * 4), LlamaInt8Carved.BytesPerBlock);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_with_carved_scales_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyInt8Carved>(transports, memory, [Carved()]);
+    public Task Random_blocks_with_carved_scales_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyInt8Carved>(transports, memory, [Carved()]);
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_with_scales_in_the_page_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyFp8ScalesInPage>(transports, memory, [InPage()]);
+    public Task Random_blocks_with_scales_in_the_page_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyFp8ScalesInPage>(transports, memory, [InPage()]);
 
     /// <summary>Per layer: K [B, N, H, D], V the same, scales of K [B, N, H], scales of V.</summary>
     private static NaiveGroup Carved() => new(
@@ -72,7 +74,8 @@ public sealed class VllmPerTokenHead : SectionTests
         (B, b) =>
             from l in Upto(L) from kv in Upto(2) from n in Upto(N) from h in Upto(H)
             let row = (b * (long)N + n) * H + h
-            from place in Upto(D).Select(d => new Place(4 * l + kv, row * D + d, 1, new(kv, l, h, n, d))).Append(new Place(4 * l + 2 + kv, row * 4, 4, new(2 + kv, l, h, n, 0)))
+            from place in Upto(D).Select(d => new Place(4 * l + kv, row * D + d, 1, new(kv, l, h, n, d)))
+                .Append(new Place(4 * l + 2 + kv, row * 4, 4, new(2 + kv, l, h, n, 0)))
             select place);
 
     /// <summary>Per layer [B] pages of: K [N, H, D], V, scales of K [N, H], scales of V.</summary>

@@ -9,7 +9,8 @@ namespace Nixl.Sdk.Cookbook.Tests.Sections;
 [KvLayout(TpSizes = [1, 2])]
 public readonly partial struct Nemotron3NanoShared
 {
-    [KvGroup("L | B N/16 P H N%16 D", LayerIndices = [5, 12, 19, 26, 33, 42], BlockTokens = 131 * 16, KvHeads = 2, Pool = "kv", Share = KvShare.Overlay)]
+    [KvGroup("L | B N/16 P H N%16 D", LayerIndices = [5, 12, 19, 26, 33, 42], BlockTokens = 131 * 16, KvHeads = 2,
+        Pool = "kv", Share = KvShare.Overlay)]
     public readonly partial struct Attention
     {
         [KvComponent(BFloat16, 128)] public static partial KvComponent Key { get; }

@@ -9,14 +9,16 @@ namespace Nixl.Sdk.Cookbook.Tests.Sections;
 [KvLayout]
 public readonly partial struct GptOss20BShared
 {
-    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, LayerStep = 2, BlockTokens = 16, KvHeads = 8, Window = 128, Pool = "kv", Share = KvShare.Overlay)]
+    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, LayerStep = 2, BlockTokens = 16, KvHeads = 8, Window = 128,
+        Pool = "kv", Share = KvShare.Overlay)]
     public readonly partial struct Sliding
     {
         [KvComponent(BFloat16, 64)] public static partial KvComponent Key { get; }
         [KvComponent(BFloat16, 64)] public static partial KvComponent Value { get; }
     }
 
-    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, FirstLayer = 1, LayerStep = 2, BlockTokens = 16, KvHeads = 8, Pool = "kv", Share = KvShare.Overlay)]
+    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, FirstLayer = 1, LayerStep = 2, BlockTokens = 16, KvHeads = 8,
+        Pool = "kv", Share = KvShare.Overlay)]
     public readonly partial struct Full
     {
         [KvComponent(BFloat16, 64)] public static partial KvComponent Key { get; }

@@ -22,7 +22,7 @@ public readonly partial struct TinyState
     [KvComponent(BFloat16, 8, 3, Shard = KvShard.Units, Units = 4)] public static partial KvComponent X { get; }
     [KvComponent(BFloat16, 4, 3, Shard = KvShard.Units, Units = 4)] public static partial KvComponent B { get; }
     [KvComponent(BFloat16, 4, 3, Shard = KvShard.Units, Units = 4)] public static partial KvComponent C { get; }
-    [KvComponent(Float32, 4, 2, 5, Shard = KvShard.Units, Units = 4)] public static partial KvComponent Ssm { get; }
+    [KvComponent(Float32, 4, 2, 6, Shard = KvShard.Units, Units = 4)] public static partial KvComponent Ssm { get; }
 }
 
 [KvLayout(KvOrder.State, Layers = 2)]
@@ -62,13 +62,20 @@ public sealed class VllmState : SectionTests
     public Task Random_pages_move_and_components_that_are_not_transferred_stay(NixlTransports transports, Memory memory) =>
         Moves.CheckAsync<TinyStateWithPadComponent>(transports, memory, [NaiveWithPad()]);
 
+    [Theory]
+    [InlineData(NixlTransports.Loopback, Memory.Bound)]
+    [InlineData(NixlTransports.Local, Memory.Carved)]
+    public Task Random_pages_of_the_engines_own_size_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyState>(transports, memory, [Naive(Part.Whole(Units), ownPage: 612)]);
+
     /// <summary>
-    /// Per layer [B] pages of: x (2 rows of 3 per unit), B, C (1 row of 3 per unit), SSM (2 × 5 per unit), filled up to 256 bytes.
+    /// Per layer [B] pages of: x (2 rows of 3 per unit), B, C (1 row of 3 per unit), SSM (2 × 6 per unit), filled up to a multiple of
+    /// 256 bytes or to the engine's own page.
     /// </summary>
-    internal static NaiveGroup Naive(Part units)
+    internal static NaiveGroup Naive(Part units, int ownPage = 0)
     {
-        var (x, bc, ssm) = (units.All * 2 * 3 * 2, units.All * 3 * 2, units.All * 2 * 5 * 4);
-        var page = (x + 2 * bc + ssm + 255) / 256 * 256;
+        var (x, bc, ssm) = (units.All * 2 * 3 * 2, units.All * 3 * 2, units.All * 2 * 6 * 4);
+        var page = ownPage > 0 ? ownPage : (x + 2 * bc + ssm + 255) / 256 * 256;
         return new(
             B => NaiveGroup.Same(L, (long)B * page),
             (B, b) =>
@@ -77,8 +84,9 @@ public sealed class VllmState : SectionTests
                 from place in Upto(6).Select(i => new Place(l, start + (u * 6 + i) * 2, 2, new(0, l, 0, 0, u * 6 + i)))
                     .Concat(Upto(3).Select(i => new Place(l, start + x + (u * 3 + i) * 2, 2, new(1, l, 0, 0, u * 3 + i))))
                     .Concat(Upto(3).Select(i => new Place(l, start + x + bc + (u * 3 + i) * 2, 2, new(2, l, 0, 0, u * 3 + i))))
-                    .Concat(Upto(10).Select(i => new Place(l, start + x + 2 * bc + (u * 10 + i) * 4, 4, new(3, l, 0, 0, u * 10 + i))))
-                select place);
+                    .Concat(Upto(12).Select(i => new Place(l, start + x + 2 * bc + (u * 12 + i) * 4, 4, new(3, l, 0, 0, u * 12 + i))))
+                select place)
+        { PageStride = ownPage };
     }
 
     /// <summary>Per layer [B] pages of: conv 48 bytes, 20 bytes of gap, SSM 160 bytes, 76 bytes of pad.</summary>

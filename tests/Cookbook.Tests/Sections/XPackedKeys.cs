@@ -33,7 +33,8 @@ public sealed class XPackedKeys : SectionTests
     ];
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
-    public Task Random_blocks_move(NixlTransports transports, Memory memory) => Moves.CheckAsync<TinyXPacked>(transports, memory, [Naive()]);
+    public Task Random_blocks_move(NixlTransports transports, Memory memory) =>
+        Moves.CheckAsync<TinyXPacked>(transports, memory, [Naive()]);
 
     [Fact]
     public async Task An_element_of_a_key_lies_where_the_tile_says()

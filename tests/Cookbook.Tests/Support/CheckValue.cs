@@ -17,11 +17,13 @@ public sealed record CheckValue(string Model, KvPlan Plan, int Group, params (in
         Of(model, schema, tp, blockTokens, 0, pieces);
 
     /// <summary>The same for one of several groups.</summary>
-    public static CheckValue Of(string model, KvSchema schema, int tp, int blockTokens, int group, params (int Count, long Bytes)[] pieces)
+    public static CheckValue Of(
+        string model, KvSchema schema, int tp, int blockTokens, int group, params (int Count, long Bytes)[] pieces)
     {
-        var sized = schema with { Groups = [.. schema.Groups.Select(each => each with { BlockTokens = blockTokens == 0 || each.BlockTokens == 0 ? each.BlockTokens : blockTokens })] };
+        if (blockTokens > 0)
+            schema = schema.WithBlockTokens(blockTokens);
         var name = model + (tp > 1 ? Text($", TP {tp}") : "") + (blockTokens == 0 ? "" : Text($", N = {blockTokens}"));
-        return new CheckValue(name, KvPlan.Create(sized, new KvParallel(tp, Math.Min(3, tp - 1)), Blocks), group, pieces);
+        return new CheckValue(name, KvPlan.Create(schema, new KvParallel(tp, Math.Min(3, tp - 1)), Blocks), group, pieces);
     }
 
     /// <summary>The row as the page shows it.</summary>

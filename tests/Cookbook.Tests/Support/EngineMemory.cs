@@ -9,14 +9,16 @@ internal sealed unsafe class EngineMemory : IDisposable
     private const int Gap = 3 * Align;
     private readonly void* _memory;
 
-    /// <param name="groups">The bytes of each tensor of each group.</param>
+    /// <param name="groups">The groups.</param>
+    /// <param name="blocks">The number of blocks of each.</param>
     /// <param name="carved">No gaps between tensors, only before the first and behind the last.</param>
     /// <param name="shared">Tensor i of every group is the same one.</param>
-    public EngineMemory(IReadOnlyList<long[]> groups, bool carved, bool shared)
+    public EngineMemory(NaiveGroup[] groups, int[] blocks, bool carved, bool shared)
     {
         var offset = (long)Gap;
         var first = new Dictionary<int, long>();
-        var starts = groups.Select(tensors => tensors.Select((bytes, i) =>
+        var tensors = groups.Zip(blocks, static (group, count) => group.Tensors(count)).ToArray();
+        var starts = tensors.Select(group => group.Select((bytes, i) =>
         {
             if (shared && first.TryGetValue(i, out var same))
                 return same;
@@ -27,8 +29,8 @@ internal sealed unsafe class EngineMemory : IDisposable
         offset += Gap;
         _memory = NativeMemory.AlignedAlloc((nuint)offset, Align);
         var address = (nint)_memory;
-        Binding = new KvPoolBinding([.. starts.Zip(groups, (at, tensors) =>
-            new KvGroupBinding([.. at.Zip(tensors, (start, bytes) => new KvTensorBinding(address + (nint)start, bytes))]))]);
+        Binding = new KvPoolBinding([.. groups.Select((group, g) => new KvGroupBinding(
+            [.. starts[g].Zip(tensors[g], (start, bytes) => new KvTensorBinding(address + (nint)start, bytes, group.PageStride))]))]);
         Gaps = MakeGaps(address, offset);
     }
 

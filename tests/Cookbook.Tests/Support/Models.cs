@@ -6,7 +6,16 @@ internal static class Models
     /// <summary>The same layout in another element type.</summary>
     public static KvSchema WithType(this KvSchema schema, ElementType type) => schema with
     {
-        Groups = [.. schema.Groups.Select(group => group with { Components = [.. group.Components.Select(component => component with { Type = type })] })],
+        Groups = [.. schema.Groups.Select(group => group with
+        {
+            Components = [.. group.Components.Select(component => component with { Type = type })],
+        })],
+    };
+
+    /// <summary>The same layout with other blocks, where there are tokens.</summary>
+    public static KvSchema WithBlockTokens(this KvSchema schema, int tokens) => schema with
+    {
+        Groups = [.. schema.Groups.Select(group => group.BlockTokens == 0 ? group : group with { BlockTokens = tokens })],
     };
 
     /// <summary>The same content in another order.</summary>

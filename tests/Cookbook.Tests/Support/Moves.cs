@@ -34,8 +34,11 @@ internal static class Moves
             b.AssertElements(groups[g], g);
             foreach (var count in (int[])[1, 3, Math.Min(blocksA[g], blocksB[g])])
             {
-                await MoveAsync(TransferOperation.Write, remote, a, b, groups[g], g, Ids(random, blocksA[g], count), Ids(random, blocksB[g], count), random);
-                await MoveAsync(TransferOperation.Read, remote, a, b, groups[g], g, Ids(random, blocksA[g], count), Ids(random, blocksB[g], count), random);
+                foreach (var operation in (TransferOperation[])[TransferOperation.Write, TransferOperation.Read])
+                {
+                    var (idsA, idsB) = (Ids(random, blocksA[g], count), Ids(random, blocksB[g], count));
+                    await MoveAsync(operation, remote, a, b, groups[g], g, idsA, idsB, random);
+                }
             }
         }
     }

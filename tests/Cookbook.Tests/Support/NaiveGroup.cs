@@ -11,6 +11,9 @@ namespace Nixl.Sdk.Cookbook.Tests.Support;
 /// </param>
 internal sealed record NaiveGroup(Func<int, long[]> Tensors, Func<int, int, IEnumerable<Place>> Block)
 {
+    /// <summary>The engine's own page size, for bound memory; 0 for the layout's.</summary>
+    public long PageStride { get; init; }
+
     /// <summary>The bytes of one block that are transferred.</summary>
     public long BytesPerBlock => Block(1, 0).Sum(static place => (long)place.Bytes);
 

@@ -24,5 +24,7 @@ public abstract class SectionTests
 
     [Fact]
     public void The_page_shows_the_source_that_is_compiled_here() =>
-        Assert.Equal(CookbookPage.Regions.Where(region => region.Name == Heading).Select(static region => region.Text), CookbookPage.Section(Heading).Snippets);
+        Assert.Equal(
+            CookbookPage.Regions.Where(region => region.Name == Heading).Select(static region => region.Text),
+            CookbookPage.Section(Heading).Snippets);
 }
