@@ -25,6 +25,10 @@ internal sealed class CookbookSection
             {
                 snippet.Add(line);
             }
+            else if (line.StartsWith("```", StringComparison.Ordinal))
+            {
+                throw new InvalidOperationException($"Section \"{heading}\" has a block that is no C# and so cannot be tested: {line}");
+            }
             else
             {
                 inTable = line == Header || (inTable && line.StartsWith('|'));
