@@ -26,4 +26,19 @@ static class LayoutMath
     /// <summary>The blocks that a prompt of <paramref name="tokens"/> takes.</summary>
     public static long BlocksFor(long tokens, int blockTokens) =>
         blockTokens < 1 ? throw new ArgumentOutOfRangeException(nameof(blockTokens)) : checked((tokens + blockTokens - 1) / blockTokens);
+
+    /// <summary>
+    /// The blocks of a sliding-window group that still count: as many as the window covers, and one more because the window's end
+    /// rarely is a block's end. Only the last so many blocks of a prompt need to be moved.
+    /// </summary>
+    /// <param name="window">The attention window in tokens, at least 1; a group with the full context has none.</param>
+    /// <param name="blockTokens">Tokens of one block, at least 1.</param>
+    public static int WindowBlocks(int window, int blockTokens)
+    {
+        if (window < 1)
+            throw new ArgumentOutOfRangeException(nameof(window), window, "A window has at least one token; with the full context every block counts.");
+        if (blockTokens < 1)
+            throw new ArgumentOutOfRangeException(nameof(blockTokens), blockTokens, "A block has at least one token.");
+        return (int)(((long)window + blockTokens - 1) / blockTokens) + 1;
+    }
 }

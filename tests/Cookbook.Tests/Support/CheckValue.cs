@@ -1,0 +1,45 @@
+using System.Globalization;
+using Nixl.Sdk.Planning;
+
+namespace Nixl.Sdk.Cookbook.Tests.Support;
+
+/// <summary>One row of a section's table: the pieces of one block of a real model on one rank.</summary>
+/// <param name="Model">The model and the numbers that it is planned with.</param>
+/// <param name="Plan">The plan of one rank.</param>
+/// <param name="Group">The group's index.</param>
+/// <param name="Pieces">How many pieces of how many bytes, longest first.</param>
+public sealed record CheckValue(string Model, KvPlan Plan, int Group, params (int Count, long Bytes)[] Pieces)
+{
+    private const long Blocks = 100;
+
+    /// <summary>Plans a layout for the fourth of so many ranks; a block size that is given replaces the layout's.</summary>
+    public static CheckValue Of(string model, KvSchema schema, int tp, int blockTokens, params (int Count, long Bytes)[] pieces) =>
+        Of(model, schema, tp, blockTokens, 0, pieces);
+
+    /// <summary>The same for one of several groups.</summary>
+    public static CheckValue Of(
+        string model, KvSchema schema, int tp, int blockTokens, int group, params (int Count, long Bytes)[] pieces)
+    {
+        if (blockTokens > 0)
+            schema = schema.WithBlockTokens(blockTokens);
+        var name = model + (tp > 1 ? Text($", TP {tp}") : "") + (blockTokens == 0 ? "" : Text($", N = {blockTokens}"));
+        return new CheckValue(name, KvPlan.Create(schema, new KvParallel(tp, Math.Min(3, tp - 1)), Blocks), group, pieces);
+    }
+
+    /// <summary>The row as the page shows it.</summary>
+    public string Row => "| " + Model + " | " + string.Join(" + ", Pieces.Select(static piece => Text($"{piece.Count:N0} × {piece.Bytes:N0}"))) + " |";
+
+    public void Assert()
+    {
+        var planned = Plan.Groups[Group];
+        var found = planned.Regions.GroupBy(static region => region.Length).OrderByDescending(static each => each.Key)
+            .Select(static each => (each.Count(), each.Key));
+        Xunit.Assert.Equal(Pieces, found);
+        Xunit.Assert.Equal(Pieces.Sum(static piece => piece.Count * piece.Bytes), planned.BytesPerBlock);
+    }
+
+    /// <summary>For the test's name.</summary>
+    public override string ToString() => Model;
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,50 @@
+namespace Nixl.Sdk.Cookbook.Tests.Support;
+
+/// <summary>One section of the page.</summary>
+internal sealed class CookbookSection
+{
+    private const string Header = "| one block of one rank | pieces × bytes |";
+
+    public CookbookSection(string heading, IReadOnlyList<string> lines)
+    {
+        Heading = heading;
+        var snippet = default(List<string>);
+        var inTable = false;
+        foreach (var line in lines)
+        {
+            if (line == "```csharp")
+            {
+                snippet = [];
+            }
+            else if (snippet is not null && line == "```")
+            {
+                Snippets.Add(string.Join("\n", snippet));
+                snippet = null;
+            }
+            else if (snippet is not null)
+            {
+                snippet.Add(line);
+            }
+            else if (line.StartsWith("```", StringComparison.Ordinal))
+            {
+                throw new InvalidOperationException($"Section \"{heading}\" has a block that is no C# and so cannot be tested: {line}");
+            }
+            else
+            {
+                inTable = line == Header || (inTable && line.StartsWith('|'));
+                if (inTable && line != Header && !line.StartsWith("|-", StringComparison.Ordinal))
+                    Rows.Add(line);
+            }
+        }
+        if (snippet is not null)
+            throw new InvalidOperationException($"A snippet of section \"{heading}\" does not end.");
+    }
+
+    public string Heading { get; }
+
+    /// <summary>Its C# blocks.</summary>
+    public List<string> Snippets { get; } = [];
+
+    /// <summary>The rows of its table of pieces.</summary>
+    public List<string> Rows { get; } = [];
+}
