@@ -37,7 +37,7 @@ internal sealed class GeneratorBenchmark : IBenchmark
             Added("generator.compile_added", generated.Wall, handWritten.Wall, "parse, generate, emit; beyond the reference: bodies written by hand, no generator")
                 with { Below = 1.5 },
             Added("generator.compile_added_cpu", generated.Processor, handWritten.Processor, "the same in processor time of all cores"),
-            new("generator.lines_per_type", (double)lines / Types, "lines") { Note = "generated lines that are not blank" },
+            new("generator.lines_per_type", (double)lines / Types, "lines") { Note = "generated lines that are not blank; the aim is about 30" },
         ];
     }
 
