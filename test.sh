@@ -15,6 +15,7 @@ case "${1:-}" in
   *) fail "unknown option $1 (try --help)" ;;
 esac
 
+# g++ and binutils are also what NativeAOT links with (tests/Aot); it needs no further -dev packages.
 need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 binutils clang-tidy clang-format
 need_dotnet
 
@@ -68,6 +69,7 @@ fi
 if [ $managed = 1 ]; then
   build_managed Sdk.sln
   for project in tests/*/*.Tests.csproj; do run_dotnet_test "$project"; done
+  step "Benchmarks run" dotnet tests/Bench/bin/Release/net10.0/Bench.dll --quick
 fi
 
 [ $skipped = 0 ] && printf '%d passed, %d failed\n' "$passed" "$failed" || printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
