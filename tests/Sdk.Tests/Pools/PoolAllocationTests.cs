@@ -15,13 +15,31 @@ public sealed class PoolAllocationTests
     {
         await using var pair = await PoolPair<SplitKv>.CreateAsync(backend, 512, 512);
         var ids = PoolBytes.RandomIds(new Random(1), 512, blocks);
-        await PostAsync(pair, ids, 2_000); // JIT, tiers, pools
+        await MeasureAsync(pair.Remote, pair.Agents.B, ids, ids, posts);
+    }
+
+    [Theory]
+    [InlineData(2, 10_000)]
+    [InlineData(500, 2_000)] // more units than are kept on the stack
+    public async Task A_write_to_blocks_of_another_size_allocates_nothing(int blocks, int posts)
+    {
+        await using var agents = await Pair.CreateAsync(Backend.Loopback);
+        using var small = KvPool<SplitKv>.Allocate(agents.A, 1024, PoolPair<SplitKv>.Model, new KvPoolOptions { Name = "kv" });
+        using var large = KvPool<LargerBlocksKv>.Allocate(agents.B, 512, PoolPair<SplitKv>.Model, new KvPoolOptions { Name = "kv" });
+        await agents.ConnectAsync();
+        using var remote = large.Connect(agents.ToA);
+        await MeasureAsync(remote, agents.A, PoolBytes.RandomIds(new Random(1), 512, blocks), PoolBytes.RandomIds(new Random(2), 1024, 2 * blocks), posts);
+    }
+
+    private static async Task MeasureAsync(RemoteKvPool remote, NixlAgent receiver, int[] from, int[] to, int posts)
+    {
+        await PostAsync(remote, receiver, from, to, 2_000); // JIT, tiers, pools
         var least = long.MaxValue;
         for (var attempt = 0; attempt < 3 && least != 0; attempt++)
         {
             // Other things of the process (timers, tiered compilation) may allocate meanwhile; the least of three runs is ours.
             var before = GC.GetTotalAllocatedBytes(precise: true);
-            await PostAsync(pair, ids, posts);
+            await PostAsync(remote, receiver, from, to, posts);
             least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
         }
         // The test host allocates a few KiB by itself (ZeroAllocationTests measure in a process of their own). The smallest object has
@@ -29,13 +47,13 @@ public sealed class PoolAllocationTests
         Assert.True(least < 24L * posts / 10, $"{least} bytes for {posts} transfers");
     }
 
-    private static async Task PostAsync(PoolPair<SplitKv> pair, int[] ids, int count)
+    private static async Task PostAsync(RemoteKvPool remote, NixlAgent receiver, int[] from, int[] to, int count)
     {
         var payload = new byte[64];
         for (var i = 0; i < count; i++)
         {
-            await pair.Remote.WriteBlocksAsync(ids, ids, "request"u8);
-            while (pair.Agents.B.TryReadNotification(payload, out _)) { }
+            await remote.WriteBlocksAsync(from, to, "request"u8);
+            while (receiver.TryReadNotification(payload, out _)) { }
         }
     }
 }

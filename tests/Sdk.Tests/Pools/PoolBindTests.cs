@@ -67,6 +67,24 @@ public sealed class PoolBindTests
         PoolBytes.AssertEqual(expected, PoolBytes.Copy(remote));
     }
 
+    [Fact]
+    public async Task Groups_that_share_memory_are_bound_to_the_same_tensors_and_to_nothing_else()
+    {
+        const int bytes = Blocks * 2 * 4 * 4 * 8 * 2;
+        using var own = new OwnMemory(2 * bytes);
+        await using var pair = await Pair.CreateAsync(Backend.Fake);
+        KvTensorBinding first = new(own.Address, bytes), second = new(own.Address + bytes, bytes);
+        var apart = Assert.Throws<ArgumentException>(() => Bind(first, second));
+        Assert.Contains("must be the same tensor: the groups share pool 'kv'", apart.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => Bind(first, first with { PageStride = 2 * bytes / Blocks }));
+        using var pool = Bind(first, first);
+        Assert.Equal(pool.AddressOf(new KvComponent(OverlaidKv.Schema, 0, 0), 0, 3), pool.AddressOf(new KvComponent(OverlaidKv.Schema, 1, 0), 0, 3));
+        Assert.Single(MetadataCodec.Decode(pair.A.ExportMetadata()).Pools);
+
+        KvPool<OverlaidKv> Bind(KvTensorBinding a, KvTensorBinding b) =>
+            KvPool<OverlaidKv>.Bind(pair.A, new KvPoolBinding([new KvGroupBinding([a]), new KvGroupBinding([b])]), Blocks, Model);
+    }
+
     [Theory]
     [InlineData(Backend.Fake)]
     [InlineData(Backend.Loopback)]

@@ -85,6 +85,16 @@ internal readonly struct LargerBlocksKv : IKvLayout<LargerBlocksKv>
     public static KvSchema Schema { get; } = Schemas.Attention("LargerBlocksKv", KvOrder.SplitNhd, tokens: 8);
 }
 
+/// <summary>Two groups whose pages are the same bytes, used for one group or the other.</summary>
+internal readonly struct OverlaidKv : IKvLayout<OverlaidKv>
+{
+    public static KvSchema Schema { get; } = new("OverlaidKv",
+    [
+        Schemas.Attention("", KvOrder.FlashInferHnd).Groups[0] with { Name = "full", Layers = 1, Pool = "kv", Share = KvShare.Overlay },
+        Schemas.Attention("", KvOrder.FlashInferHnd).Groups[0] with { Name = "sliding", Layers = 1, FirstLayer = 1, Window = 8, Pool = "kv", Share = KvShare.Overlay },
+    ]);
+}
+
 /// <summary>A scale for each block and head beside the values.</summary>
 internal readonly struct ValuePerBlockKv : IKvLayout<ValuePerBlockKv>
 {
