@@ -85,9 +85,10 @@ constexpr field fields_of_nixl_region_info[] = {
     FIELD(nixl_region_info_t, arena),  FIELD(nixl_region_info_t, lists),
 };
 constexpr field fields_of_nixl_strided_region[] = {
-    FIELD(nixl_strided_region_t, base),     FIELD(nixl_strided_region_t, stride), FIELD(nixl_strided_region_t, length),
-    FIELD(nixl_strided_region_t, count),    FIELD(nixl_strided_region_t, device), FIELD(nixl_strided_region_t, unit_stride),
-    FIELD(nixl_strided_region_t, units),    FIELD(nixl_strided_region_t, kind),
+    FIELD(nixl_strided_region_t, base),   FIELD(nixl_strided_region_t, stride),
+    FIELD(nixl_strided_region_t, length), FIELD(nixl_strided_region_t, count),
+    FIELD(nixl_strided_region_t, device), FIELD(nixl_strided_region_t, unit_stride),
+    FIELD(nixl_strided_region_t, units),  FIELD(nixl_strided_region_t, kind),
 };
 constexpr field fields_of_nixl_list_params[] = {
     FIELD(nixl_list_params_t, struct_size), FIELD(nixl_list_params_t, mode),         FIELD(nixl_list_params_t, peer),

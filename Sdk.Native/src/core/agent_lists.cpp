@@ -10,7 +10,8 @@ namespace {
 
 constexpr uint64_t max_list_regions = 1u << 22;
 
-// The reach of `count` pieces of `length` bytes, `stride` apart: from the first byte to behind the last. False: overflow.
+// The reach of `count` pieces of `length` bytes, `stride` apart: from the first byte to behind the last. False:
+// overflow.
 bool reach_of(uint64_t length, uint64_t stride, uint64_t count, uint64_t& reach) noexcept {
     return !__builtin_mul_overflow(count - 1, stride, &reach) && !__builtin_add_overflow(reach, length, &reach);
 }
@@ -48,7 +49,8 @@ failure span_of(const nixl_strided_region_t& r, uint64_t index, uint64_t& bytes)
         return too_far(r, index);
     if ((units > 1 && r.unit_stride < r.length) || (blocks > 1 && r.stride < r.length))
         return overlapping(r, index);
-    // Blocks hold their units, or (where tokens stand outside blocks) units hold their blocks; else two pieces may meet.
+    // Blocks hold their units, or (where tokens stand outside blocks) units hold their blocks; else two pieces may
+    // meet.
     if (units > 1 && blocks > 1 && r.stride < block_reach && r.unit_stride < unit_reach)
         return overlapping(r, index);
     return failure::success();
