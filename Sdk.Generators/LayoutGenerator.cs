@@ -9,31 +9,21 @@ namespace Nixl.Sdk.Generators;
 [Generator(LanguageNames.CSharp)]
 public sealed class LayoutGenerator : IIncrementalGenerator
 {
-    /// <summary>The steps that tests track.</summary>
-    internal const string ParseStep = "NixlParse", LayoutStep = "NixlLayout", DiagnosticStep = "NixlDiagnostics", OrphanStep = "NixlOrphans";
+    /// <summary>The step that tests track.</summary>
+    internal const string LayoutStep = "NixlLayout";
 
     /// <inheritdoc/>
+    /// <remarks>Reports nothing: <see cref="Analyzers.LayoutAnalyzer"/> does, because code fixes attach only to what analyzers report.</remarks>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
-        var parsed = context.SyntaxProvider
-            .ForAttributeWithMetadataName(KnownNames.KvLayout, static (node, _) => node is TypeDeclarationSyntax, LayoutParser.Parse)
-            .WithTrackingName(ParseStep);
+        var layouts = context.SyntaxProvider
+            .ForAttributeWithMetadataName(
+                KnownNames.KvLayout,
+                static (node, _) => node is TypeDeclarationSyntax,
+                static (found, cancellation) => LayoutParser.Parse((INamedTypeSymbol)found.TargetSymbol, found.Attributes[0], cancellation).Layout)
+            .Where(static layout => layout is not null)
+            .WithTrackingName(LayoutStep);
         context.RegisterSourceOutput(
-            parsed.Select(static (result, _) => result.Layout).Where(static layout => layout is not null).WithTrackingName(LayoutStep),
-            static (output, layout) => output.AddSource(layout!.Type.HintName, LayoutEmitter.Emit(layout, output.CancellationToken)));
-        context.RegisterSourceOutput(
-            parsed.SelectMany(static (result, _) => result.Diagnostics).WithTrackingName(DiagnosticStep),
-            static (output, diagnostic) => output.ReportDiagnostic(diagnostic.ToDiagnostic()));
-
-        var groups = context.SyntaxProvider
-            .ForAttributeWithMetadataName(KnownNames.KvGroup, static (node, _) => node is TypeDeclarationSyntax, OrphanParser.ParseGroup);
-        var components = context.SyntaxProvider
-            .ForAttributeWithMetadataName(KnownNames.KvComponent, static (node, _) => node is PropertyDeclarationSyntax, OrphanParser.ParseComponent);
-        foreach (var orphans in new[] { groups, components })
-        {
-            context.RegisterSourceOutput(
-                orphans.Where(static diagnostic => diagnostic is not null).WithTrackingName(OrphanStep),
-                static (output, diagnostic) => output.ReportDiagnostic(diagnostic!.ToDiagnostic()));
-        }
+            layouts, static (output, layout) => output.AddSource(layout!.Type.HintName, LayoutEmitter.Emit(layout, output.CancellationToken)));
     }
 }

@@ -3,10 +3,13 @@ using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Generators.Diagnostics;
 
-/// <summary>Every diagnostic of the generator. An id is never used for another meaning.</summary>
+/// <summary>Every diagnostic of layouts. An id is never used for another meaning.</summary>
 internal static class LayoutDiagnostics
 {
     private const string Category = "Nixl.Layout";
+
+    // Filled by the fields below, so it stands before them: initializers run in the order of the text.
+    private static readonly List<DiagnosticDescriptor> Descriptors = [];
 
     public static readonly DiagnosticDescriptor NotPartial = Error("NIXL001", "Layout type is not partial",
         "{0} is not partial; add the partial modifier so that its layout can be generated");
@@ -62,6 +65,21 @@ internal static class LayoutDiagnostics
     public static readonly DiagnosticDescriptor Orphan = Error("NIXL018", "Outside of a layout",
         "{0} has [{1}] but {2}; nothing is generated for it");
 
+    public static readonly DiagnosticDescriptor Alignment = Warning("NIXL030", "Pieces are not aligned",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor SmallPieces = Descriptor("NIXL031", "Pieces are small",
+        "{0}", DiagnosticSeverity.Info);
+
+    public static readonly DiagnosticDescriptor Overlap = Error("NIXL033", "Components overlap",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor Gap = Error("NIXL034", "Gap between components",
+        "{0}");
+
+    /// <summary>All of them, in declaration order.</summary>
+    public static IReadOnlyList<DiagnosticDescriptor> All => Descriptors;
+
     /// <summary>The diagnostic for a problem that the planner found.</summary>
     public static DiagnosticDescriptor Of(LayoutProblemKind kind) => kind switch
     {
@@ -74,12 +92,21 @@ internal static class LayoutDiagnostics
         LayoutProblemKind.ScaleOf => ScaleOf,
         LayoutProblemKind.Sharding => Sharding,
         LayoutProblemKind.Overflow => Overflow,
+        LayoutProblemKind.Overlap => Overlap,
+        LayoutProblemKind.Gap => Gap,
+        LayoutProblemKind.Alignment => Alignment,
+        LayoutProblemKind.SmallPieces => SmallPieces,
         _ => NotPlanned,
     };
 
-    private static DiagnosticDescriptor Error(string id, string title, string format) =>
-        new(id, title, format, Category, DiagnosticSeverity.Error, isEnabledByDefault: true);
+    private static DiagnosticDescriptor Error(string id, string title, string format) => Descriptor(id, title, format, DiagnosticSeverity.Error);
 
-    private static DiagnosticDescriptor Warning(string id, string title, string format) =>
-        new(id, title, format, Category, DiagnosticSeverity.Warning, isEnabledByDefault: true);
+    private static DiagnosticDescriptor Warning(string id, string title, string format) => Descriptor(id, title, format, DiagnosticSeverity.Warning);
+
+    private static DiagnosticDescriptor Descriptor(string id, string title, string format, DiagnosticSeverity severity)
+    {
+        var descriptor = new DiagnosticDescriptor(id, title, format, Category, severity, isEnabledByDefault: true, helpLinkUri: HelpPage.Of(id));
+        Descriptors.Add(descriptor);
+        return descriptor;
+    }
 }

@@ -72,6 +72,7 @@ internal static class AttributeReader
             Units = Named(attribute, nameof(KvComponentSchema.Units), 0),
             ScaleOf = Named<string?>(attribute, nameof(KvComponentSchema.ScaleOf), null),
             Transfer = Named(attribute, nameof(KvComponentSchema.Transfer), true),
+            At = Named(attribute, nameof(KvComponentSchema.At), -1L),
         };
     }
 

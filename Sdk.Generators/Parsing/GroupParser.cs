@@ -70,8 +70,13 @@ internal sealed class GroupParser
     }
 
     private static bool HasComponentForm(IPropertySymbol property) =>
-        property is { IsStatic: true, IsPartialDefinition: true, PartialImplementationPart: null, SetMethod: null, GetMethod: not null, ReturnsByRef: false } &&
-        property.Type.ToDisplayString() == KnownNames.ComponentType;
+        property is { IsStatic: true, IsPartialDefinition: true, SetMethod: null, GetMethod: not null, ReturnsByRef: false } &&
+        !HasBody(property) && property.Type.ToDisplayString() == KnownNames.ComponentType;
+
+    // Analyzers see the generated bodies too; only one that the user wrote is in the way.
+    private static bool HasBody(IPropertySymbol property) =>
+        property.PartialImplementationPart?.Locations.FirstOrDefault()?.SourceTree is { } tree &&
+        !tree.FilePath.EndsWith(TypeSpec.FileSuffix, StringComparison.Ordinal);
 
     private static int Position(IPropertySymbol property) => property.Locations[0].SourceSpan.Start;
 

@@ -8,10 +8,8 @@ namespace Nixl.Sdk.Generators.Parsing;
 /// <summary>Reads a type with [KvLayout]. The only code that sees symbols; what it returns holds none.</summary>
 internal static class LayoutParser
 {
-    public static ParseResult Parse(GeneratorAttributeSyntaxContext context, CancellationToken cancellation)
+    public static ParseResult Parse(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellation)
     {
-        var type = (INamedTypeSymbol)context.TargetSymbol;
-        var attribute = context.Attributes[0];
         var diagnostics = new List<DiagnosticInfo>();
         if (!TypeForm.Check(type, diagnostics))
             return new ParseResult(null, KvList.Create(diagnostics.ToArray()));
@@ -28,7 +26,7 @@ internal static class LayoutParser
             var location = problem.Group < 0
                 ? AttributeReader.LocationOf(attribute) ?? type.Locations.FirstOrDefault()
                 : groups[problem.Group].LocationOf(problem.Component);
-            diagnostics.Add(DiagnosticInfo.Create(LayoutDiagnostics.Of(problem.Kind), location, Sentence(problem.Message)));
+            diagnostics.Add(DiagnosticInfo.Create(LayoutDiagnostics.Of(problem.Kind), location, Sentence(problem.Message)) with { Suggestion = problem.Suggestion });
         }
         var spec = new LayoutSpec(
             TypeForm.Describe(type), schema, KvList.Create(groups.Select(group => group.Spec).ToArray()),
@@ -71,5 +69,6 @@ internal static class LayoutParser
         return groups;
     }
 
-    private static string Sentence(string message) => char.ToUpperInvariant(message[0]) + message.Substring(1);
+    /// <summary>The planner's message as a sentence.</summary>
+    public static string Sentence(string message) => char.ToUpperInvariant(message[0]) + message.Substring(1);
 }

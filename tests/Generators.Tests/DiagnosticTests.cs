@@ -209,6 +209,5 @@ public sealed class DiagnosticTests
     }
 
     private static string TextAt(Diagnostic diagnostic) =>
-        diagnostic.Location.SourceTree?.GetText().ToString(diagnostic.Location.SourceSpan) ??
-        GeneratorHarness.LastSource(diagnostic.Location.GetLineSpan().Path).ToString(diagnostic.Location.SourceSpan);
+        diagnostic.Location.SourceTree!.GetText().ToString(diagnostic.Location.SourceSpan);
 }

@@ -3,9 +3,10 @@ extern alias Generator;
 using System.Collections.Immutable;
 using Basic.Reference.Assemblies;
 using Generator::Nixl.Sdk.Generators;
+using Generator::Nixl.Sdk.Generators.Analyzers;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
-using Microsoft.CodeAnalysis.Text;
+using Microsoft.CodeAnalysis.Diagnostics;
 using Xunit;
 
 namespace Nixl.Sdk.Generators.Tests.Support;
@@ -13,9 +14,6 @@ namespace Nixl.Sdk.Generators.Tests.Support;
 /// <summary>Runs the generator over sources. Every run is followed by one after an unrelated edit, which must find everything cached.</summary>
 internal static class GeneratorHarness
 {
-    [ThreadStatic]
-    private static CSharpCompilation? _last;
-
     private static readonly CSharpParseOptions Options = new(LanguageVersion.CSharp13);
 
     private static readonly ImmutableArray<MetadataReference> References =
@@ -48,21 +46,19 @@ internal static class GeneratorHarness
         return result;
     }
 
-    /// <summary>The generator's diagnostics, and the compiler's errors after generation (as texts), for sources with mistakes.</summary>
+    /// <summary>What the layout analyzer says of the generator's output, without hints, and the compiler's errors (as texts).</summary>
     public static (ImmutableArray<Diagnostic> Reported, string[] CompilerErrors) Diagnose(params string[] sources)
     {
         var result = Run(sources, out var compiled);
+        Assert.Empty(result.Diagnostics);
+        var reported = compiled.WithAnalyzers([new LayoutAnalyzer()]).GetAnalyzerDiagnosticsAsync().GetAwaiter().GetResult();
         var errors = compiled.GetDiagnostics().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).Select(error => error.ToString());
-        return (result.Diagnostics, errors.ToArray());
+        return ([.. reported.Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning)], errors.ToArray());
     }
-
-    /// <summary>The text of a source of this thread's last run: diagnostics name places, not trees.</summary>
-    public static SourceText LastSource(string path) => _last!.SyntaxTrees.Single(tree => tree.FilePath == path).GetText();
 
     private static GeneratorDriverRunResult Run(string[] sources, out Compilation compiled)
     {
         var compilation = Compile(sources);
-        _last = compilation;
         var driver = CreateDriver().RunGeneratorsAndUpdateCompilation(compilation, out compiled, out _);
         var result = driver.GetRunResult();
         Assert.Null(result.Results[0].Exception);
