@@ -6,7 +6,6 @@ using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Nixl.Sdk.Generators.Diagnostics;
 using Nixl.Sdk.Generators.Parsing;
-using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.CodeFixes;
 
