@@ -13,6 +13,10 @@ namespace Nixl.Sdk.CodeFixes;
 [ExportCodeFixProvider(LanguageNames.CSharp), Shared]
 public sealed class GapFix() : SdkCodeFixProvider("NIXL034")
 {
+    // Each padding needs a name that is free after the others have theirs.
+    /// <inheritdoc/>
+    public override FixAllProvider? GetFixAllProvider() => null;
+
     private protected override async Task<NodeEdit?> FindAsync(Document document, SyntaxNode node, Diagnostic diagnostic, CancellationToken cancellation)
     {
         if (!diagnostic.Properties.TryGetValue(DiagnosticInfo.SuggestionProperty, out var text) ||

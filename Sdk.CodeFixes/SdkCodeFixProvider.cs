@@ -27,7 +27,7 @@ public abstract class SdkCodeFixProvider : CodeFixProvider
             if (await FindAsync(context.Document, node, diagnostic, context.CancellationToken).ConfigureAwait(false) is { } edit)
             {
                 var solution = context.Document.Project.Solution;
-                context.RegisterCodeFix(CodeAction.Create(edit.Title, _ => Task.FromResult(edit.Apply(solution)), GetType().Name), diagnostic);
+                context.RegisterCodeFix(CodeAction.Create(edit.Title, _ => Task.FromResult(edit.Apply(solution)), GetType().Name + diagnostic.Id), diagnostic);
             }
         }
     }
