@@ -10,6 +10,8 @@ namespace Nixl.Sdk.Generators.Analyzers;
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class LayoutAnalyzer : DiagnosticAnalyzer
 {
+    private static readonly string[] LayoutAttributes = [KnownNames.KvLayout];
+
     /// <inheritdoc/>
     public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics { get; } = [.. LayoutDiagnostics.All];
 
@@ -32,10 +34,13 @@ public sealed class LayoutAnalyzer : DiagnosticAnalyzer
         var type = (INamedTypeSymbol)context.Symbol;
         if (AttributeReader.Find(type, KnownNames.KvGroup) is not null)
             Report(context, OrphanParser.ParseGroup(type));
-        if (AttributeReader.Find(type, KnownNames.KvLayout) is not { } attribute)
-            return;
-        foreach (var diagnostic in LayoutChecks.Run(type, attribute, context.Options, context.CancellationToken))
-            context.ReportDiagnostic(diagnostic);
+        foreach (var name in LayoutAttributes)
+        {
+            if (AttributeReader.Find(type, name) is not { } attribute)
+                continue;
+            foreach (var diagnostic in LayoutChecks.Run(type, attribute, context.Options, context.CancellationToken))
+                context.ReportDiagnostic(diagnostic);
+        }
     }
 
     private static void AnalyzeProperty(SymbolAnalysisContext context)

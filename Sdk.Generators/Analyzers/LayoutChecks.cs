@@ -35,8 +35,7 @@ internal static class LayoutChecks
                 ? null
                 : (nested.Type ?? type).GetMembers(group.Components[advice.Component].Name).FirstOrDefault();
             var location = property?.Locations.FirstOrDefault() ?? AttributeReader.LocationOf(nested.Attribute ?? attribute);
-            yield return DiagnosticInfo.Create(LayoutDiagnostics.Of(advice.Kind), location, LayoutParser.Sentence(advice.Message))
-                with { Suggestion = advice.Suggestion };
+            yield return DiagnosticInfo.Of(advice, LocationInfo.From(location));
         }
     }
 

@@ -13,6 +13,13 @@ internal sealed record DiagnosticInfo(DiagnosticDescriptor Descriptor, LocationI
     public static DiagnosticInfo Create(DiagnosticDescriptor descriptor, Location? location, params string[] arguments) =>
         new(descriptor, LocationInfo.From(location), KvList.Create(arguments));
 
+    /// <summary>What the planner found, as a sentence.</summary>
+    public static DiagnosticInfo Of(LayoutProblem problem, LocationInfo? location) =>
+        new(LayoutDiagnostics.Of(problem.Kind), location, KvList.Create(char.ToUpperInvariant(problem.Message[0]) + problem.Message.Substring(1)))
+        {
+            Suggestion = problem.Suggestion,
+        };
+
     /// <summary>The property of a <see cref="Diagnostic"/> with <see cref="Suggestion"/>, for code fixes.</summary>
     public const string SuggestionProperty = "Suggestion";
 

@@ -69,14 +69,11 @@ internal sealed class GroupParser
         }
     }
 
+    // An analyzer sees the generated bodies too, so that only a body that is not generated is a mistake.
     private static bool HasComponentForm(IPropertySymbol property) =>
         property is { IsStatic: true, IsPartialDefinition: true, SetMethod: null, GetMethod: not null, ReturnsByRef: false } &&
-        !HasBody(property) && property.Type.ToDisplayString() == KnownNames.ComponentType;
-
-    // Analyzers see the generated bodies too; only one that the user wrote is in the way.
-    private static bool HasBody(IPropertySymbol property) =>
-        property.PartialImplementationPart?.Locations.FirstOrDefault()?.SourceTree is { } tree &&
-        !tree.FilePath.EndsWith(TypeSpec.FileSuffix, StringComparison.Ordinal);
+        (property.PartialImplementationPart is not { } body || GeneratedCode.Contains(body)) &&
+        property.Type.ToDisplayString() == KnownNames.ComponentType;
 
     private static int Position(IPropertySymbol property) => property.Locations[0].SourceSpan.Start;
 

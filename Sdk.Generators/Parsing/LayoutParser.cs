@@ -26,7 +26,7 @@ internal static class LayoutParser
             var location = problem.Group < 0
                 ? AttributeReader.LocationOf(attribute) ?? type.Locations.FirstOrDefault()
                 : groups[problem.Group].LocationOf(problem.Component);
-            diagnostics.Add(DiagnosticInfo.Create(LayoutDiagnostics.Of(problem.Kind), location, Sentence(problem.Message)) with { Suggestion = problem.Suggestion });
+            diagnostics.Add(DiagnosticInfo.Of(problem, LocationInfo.From(location)));
         }
         var spec = new LayoutSpec(
             TypeForm.Describe(type), schema, KvList.Create(groups.Select(group => group.Spec).ToArray()),
@@ -68,7 +68,4 @@ internal static class LayoutParser
         }
         return groups;
     }
-
-    /// <summary>The planner's message as a sentence.</summary>
-    public static string Sentence(string message) => char.ToUpperInvariant(message[0]) + message.Substring(1);
 }
