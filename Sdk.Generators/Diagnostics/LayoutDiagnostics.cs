@@ -53,7 +53,7 @@ internal static class LayoutDiagnostics
     public static readonly DiagnosticDescriptor Overflow = Error("NIXL014", "Layout is too large",
         "{0}");
 
-    public static readonly DiagnosticDescriptor NotPlanned = Error("NIXL015", "Layout is not supported yet",
+    public static readonly DiagnosticDescriptor Sharing = Error("NIXL015", "Groups cannot share memory like this",
         "{0}");
 
     public static readonly DiagnosticDescriptor MixedGroups = Error("NIXL016", "Layout has an order and groups",
@@ -96,7 +96,7 @@ internal static class LayoutDiagnostics
         LayoutProblemKind.Gap => Gap,
         LayoutProblemKind.Alignment => Alignment,
         LayoutProblemKind.SmallPieces => SmallPieces,
-        _ => NotPlanned,
+        _ => Sharing,
     };
 
     private static DiagnosticDescriptor Error(string id, string title, string format) => Descriptor(id, title, format, DiagnosticSeverity.Error);

@@ -46,6 +46,8 @@ internal static class SchemaEmitter
             yield return "PageAlign = " + Literal.Of(group.PageAlign);
         if (group.Pool.Length != 0)
             yield return "Pool = " + Literal.Of(group.Pool);
+        if (group.Share != KvShare.Own)
+            yield return "Share = " + Sdk + "KvShare." + group.Share;
     }
 
     private static string Component(KvComponentSchema component)

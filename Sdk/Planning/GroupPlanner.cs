@@ -10,6 +10,7 @@ internal sealed class GroupPlanner
     private readonly ComponentShare[] _shares;
     private readonly KvList<int> _layers;
     private readonly long _blocks;
+    private readonly PagePlacement _page;
     private readonly int _components;
 
     private readonly long[] _extents;        // bytes of what has been laid out so far, per component; equal for all once P is passed
@@ -20,13 +21,15 @@ internal sealed class GroupPlanner
     private bool _outsideBlock;
     private bool _offsetsPerBlockCount;
 
-    private GroupPlanner(KvGroupSchema group, GroupOrders orders, ComponentShare[] shares, KvList<int> layers, long blocks)
+    private GroupPlanner(
+        KvGroupSchema group, GroupOrders orders, ComponentShare[] shares, KvList<int> layers, long blocks, PagePlacement page)
     {
         _group = group;
         _orders = orders;
         _shares = shares;
         _layers = layers;
         _blocks = blocks;
+        _page = page;
         _components = group.Components.Count;
         _extents = new long[_components];
         _offsets = new long[_components];
@@ -35,11 +38,11 @@ internal sealed class GroupPlanner
     }
 
     public static KvGroupPlan Plan(
-        KvGroupSchema group, int index, GroupOrders orders, ComponentShare[] shares, KvList<int> layers, long blocks)
+        KvGroupSchema group, int index, GroupOrders orders, ComponentShare[] shares, KvList<int> layers, long blocks, PagePlacement page)
     {
         if (layers.Count == 0)
             return new KvGroupPlan(group, index, blocks);
-        var planner = new GroupPlanner(group, orders, shares, layers, blocks);
+        var planner = new GroupPlanner(group, orders, shares, layers, blocks, page);
         planner.LayTails();
         planner.LayShared();
         return planner.Finish(index);
@@ -91,7 +94,9 @@ internal sealed class GroupPlanner
 
     private void LayBlocks(int c, OrderDim dim)
     {
-        var page = LayoutMath.AlignUp(_extents[c], _group.PageAlign);
+        // In memory shared with other groups the page is the pool's, and this group's part of it may begin further in. Blocks are the
+        // outermost stride there, so that the shift is the same for everything that has been laid out.
+        var page = _page.Stride == 0 ? LayoutMath.AlignUp(_extents[c], _group.PageAlign) : _page.Stride;
         _dims[c].Add(new KvDimPlan(dim, _blocks, page, IsTensor: false, PerBlockCount: false));
         if (HasRuns(c))
             _runs[c].PassBlocks(page);
@@ -186,7 +191,7 @@ internal sealed class GroupPlanner
         foreach (var run in _runs[component].Runs)
         {
             var ofLayer = layer >= 0 ? layer : _layers.Count == 1 ? 0 : run.Layer;
-            regions.Add(new KvRegion(index, run.Offset, run.Stride, run.Length, _blocks, ofLayer));
+            regions.Add(new KvRegion(index, checked(run.Offset + _page.Offset), run.Stride, run.Length, _blocks, ofLayer));
             if (regions.Count > PieceRuns.MaxPieces)
                 throw new OverflowException(Invariant($"one block is more than {PieceRuns.MaxPieces} separate pieces"));
         }
@@ -226,7 +231,7 @@ internal sealed class GroupPlanner
             if (dim.Dim.Kind is not (DimKind.Block or DimKind.Component))
                 bytes = checked(bytes * dim.Size);
         }
-        return new KvComponentPlan(_group.Components[c], c, _shares[c], _offsets[c], _offsetsPerBlockCount,
+        return new KvComponentPlan(_group.Components[c], c, _shares[c], checked(_offsets[c] + _page.Offset), _offsetsPerBlockCount,
             new KvList<KvDimPlan>(dims.ToArray()), bytes);
     }
 }

@@ -14,14 +14,20 @@ public
 #endif
 sealed record KvPlan(KvSchema Schema, KvParallel Parallel, KvList<KvGroupPlan> Groups)
 {
-    /// <summary>The bytes of all tensors of all groups.</summary>
+    /// <summary>The bytes of all tensors of all groups; tensors that several groups share count once.</summary>
     public long TotalBytes
     {
         get
         {
             var total = 0L;
-            foreach (var group in Groups)
-                total = checked(total + group.TotalBytes);
+            for (var i = 0; i < Groups.Count; i++)
+            {
+                foreach (var tensor in Groups[i].Tensors)
+                {
+                    if (SharedPages.FirstOwner(Groups, i, tensor.Index) < 0)
+                        total = checked(total + tensor.Bytes);
+                }
+            }
             return total;
         }
     }
@@ -63,6 +69,17 @@ sealed record KvPlan(KvSchema Schema, KvParallel Parallel, KvList<KvGroupPlan> G
         {
             if (count < 1)
                 throw new ArgumentOutOfRangeException(nameof(blocks), count, "A pool has at least one block.");
+        }
+        for (var i = 1; i < blocks.Count; i++)
+        {
+            for (var other = 0; other < i; other++)
+            {
+                if (blocks[i] != blocks[other] && SharedPages.ShareTensors(schema.Groups[i], schema.Groups[other]))
+                {
+                    throw new ArgumentException(FormattableString.Invariant(
+                        $"Groups {schema.Groups[other].Name} and {schema.Groups[i].Name} share the blocks of pool {schema.Groups[i].Pool}, but {blocks[other]} and {blocks[i]} are given."), nameof(blocks));
+                }
+            }
         }
         return KvPlanner.Plan(schema, parallel, blocks);
     }

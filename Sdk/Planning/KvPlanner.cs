@@ -7,21 +7,37 @@ internal static class KvPlanner
     {
         var problems = LayoutValidator.Check(schema);
         ThrowOnErrors(schema, problems);
-        var groups = new KvGroupPlan[schema.Groups.Count];
         var found = new List<LayoutProblem>();
+        var groups = PlanGroups(schema, parallel, blocks, found);
+        ThrowOnErrors(schema, new KvList<LayoutProblem>(found.ToArray()));
+        return new KvPlan(schema, parallel, new KvList<KvGroupPlan>(groups!));
+    }
+
+    /// <summary>Plans all groups of a valid layout, or adds to <paramref name="problems"/> and returns null.</summary>
+    public static KvGroupPlan[]? PlanGroups(KvSchema schema, KvParallel parallel, KvList<long> blocks, List<LayoutProblem> problems)
+    {
+        var groups = new KvGroupPlan[schema.Groups.Count];
         var modelLayers = ModelLayers(schema);
         for (var i = 0; i < groups.Length; i++)
         {
-            var plan = PlanGroup(schema.Groups[i], i, parallel, modelLayers, blocks[i], found);
-            ThrowOnErrors(schema, new KvList<LayoutProblem>(found.ToArray()));
-            groups[i] = plan!;
+            // Memory of a group's own needs no more than this; what is shared is placed when the sizes of all its pages are known.
+            var own = SharedPages.IsShared(schema.Groups[i]) ? 1 : blocks[i];
+            if (PlanGroup(schema.Groups[i], i, parallel, modelLayers, own, default, problems) is not { } plan)
+                return null;
+            groups[i] = plan;
         }
-        return new KvPlan(schema, parallel, new KvList<KvGroupPlan>(groups));
+        var pages = SharedPages.Place(groups);
+        for (var i = 0; i < groups.Length; i++)
+        {
+            if (SharedPages.IsShared(schema.Groups[i]))
+                groups[i] = PlanGroup(schema.Groups[i], i, parallel, modelLayers, blocks[i], pages[i], problems)!;
+        }
+        return groups;
     }
 
     /// <summary>Plans one group, or adds to <paramref name="problems"/> and returns null.</summary>
     public static KvGroupPlan? PlanGroup(
-        KvGroupSchema group, int index, KvParallel parallel, int modelLayers, long blocks, List<LayoutProblem> problems)
+        KvGroupSchema group, int index, KvParallel parallel, int modelLayers, long blocks, PagePlacement page, List<LayoutProblem> problems)
     {
         var orders = GroupOrders.Resolve(group, index, problems);
         if (orders is null)
@@ -39,7 +55,7 @@ internal static class KvPlanner
             if (!TileFits(group, c, orders, share, index, problems))
                 return null;
         }
-        return GroupPlanner.Plan(group, index, orders, shares, LayersOf(group, modelLayers, parallel), blocks);
+        return GroupPlanner.Plan(group, index, orders, shares, LayersOf(group, modelLayers, parallel), blocks, page);
     }
 
     /// <summary>The number of layers of the whole model: one more than the greatest index.</summary>

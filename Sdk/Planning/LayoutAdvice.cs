@@ -44,7 +44,14 @@ static class LayoutAdvice
     {
         try
         {
-            return KvPlanner.PlanGroup(group, index, new KvParallel(tp), KvPlanner.ModelLayers(schema), 1, []);
+            // Together with the others: groups that share memory share page strides.
+            var groups = schema.Groups.ToArray();
+            groups[index] = group;
+            var blocks = new long[groups.Length];
+            for (var i = 0; i < blocks.Length; i++)
+                blocks[i] = 1;
+            return KvPlanner.PlanGroups(
+                schema with { Groups = new KvList<KvGroupSchema>(groups) }, new KvParallel(tp), new KvList<long>(blocks), [])?[index];
         }
         catch (OverflowException)
         {

@@ -47,6 +47,6 @@ enum LayoutProblemKind
     /// <summary>A size leaves 64 bits, or the pieces of one block are too many to plan.</summary>
     Overflow,
 
-    /// <summary>Valid, but this version cannot plan it.</summary>
-    NotPlanned,
+    /// <summary>Groups that name one pool do not fit into the same memory.</summary>
+    Sharing,
 }

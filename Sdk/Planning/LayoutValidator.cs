@@ -30,6 +30,8 @@ static class LayoutValidator
             CheckGroup(schema, i, found);
             problems.AddRange(found);
         }
+        if (!problems.Exists(problem => !problem.IsWarning))
+            TryTogether(schema, problems);
         return new KvList<LayoutProblem>(problems.ToArray());
     }
 
@@ -41,14 +43,17 @@ static class LayoutValidator
         for (var c = 0; c < group.Components.Count; c++)
             ComponentValidator.Check(group, index, c, orders, problems);
         if (orders is not null && group.Components.Count > 0)
+        {
             DimensionValidator.Check(group, index, orders, problems);
+            SharedPages.Check(schema, index, orders, problems);
+        }
         if (problems.Exists(problem => !problem.IsWarning))
             return;
 
         // A trial with one block: what it cannot do, no plan can. Its sizes also prove that the constants fit.
         try
         {
-            var plan = KvPlanner.PlanGroup(group, index, KvParallel.Single, KvPlanner.ModelLayers(schema), 1, problems);
+            var plan = KvPlanner.PlanGroup(group, index, KvParallel.Single, KvPlanner.ModelLayers(schema), 1, default, problems);
             if (plan is not null)
                 ComponentPlaces.Check(plan, orders!, problems);
             foreach (var tp in schema.TpSizes)
@@ -57,6 +62,21 @@ static class LayoutValidator
         catch (OverflowException overflow)
         {
             problems.Add(new LayoutProblem(LayoutProblemKind.Overflow, index, -1, "group " + group.Name + " is too large: " + overflow.Message));
+        }
+    }
+
+    // Each group has been tried alone; what they share may still be too large.
+    private static void TryTogether(KvSchema schema, List<LayoutProblem> problems)
+    {
+        if (!schema.Groups.Any(SharedPages.IsShared))
+            return;
+        try
+        {
+            KvPlanner.PlanGroups(schema, KvParallel.Single, new KvList<long>(schema.Groups.Select(_ => 1L).ToArray()), problems);
+        }
+        catch (OverflowException overflow)
+        {
+            problems.Add(new LayoutProblem(LayoutProblemKind.Overflow, -1, -1, "the shared pages are too large: " + overflow.Message));
         }
     }
 
@@ -87,11 +107,8 @@ static class LayoutValidator
         if ((long)group.FirstLayer + (long)group.Layers * group.LayerStep > MaxSize)
             Bad("the layer indices are too large");
         CheckLayerIndices(group, Bad);
-        if (group.Share != KvShare.Own)
-        {
-            problems.Add(new LayoutProblem(LayoutProblemKind.NotPlanned, index, -1,
-                Invariant($"Share = {group.Share} is not supported yet; declare the groups with Share = Own")));
-        }
+        if (group.Share is < KvShare.Own or > KvShare.Concat)
+            Bad(Invariant($"{(int)group.Share} is not a way to share memory"));
     }
 
     private static void CheckLayerIndices(KvGroupSchema group, Action<string> bad)

@@ -45,7 +45,7 @@ public sealed class DiagnosticTests
     [InlineData("NIXL006", "LayerIndices = [1, 1], BlockTokens = 16, KvHeads = 8", "there twice")]
     [InlineData("NIXL006", "Layers = 4, BlockTokens = 16, KvHeads = 8, TpSizes = [0]", "TpSizes contains 0")]
     [InlineData("NIXL006", "Layers = 4, BlockTokens = 16, KvHeads = 8, Pool = \"a b\"", "names of a group and of its pool")]
-    [InlineData("NIXL015", "Layers = 4, BlockTokens = 16, KvHeads = 8, Share = KvShare.Overlay", "not supported yet")]
+    [InlineData("NIXL015", "Layers = 4, BlockTokens = 16, KvHeads = 8, Share = KvShare.Overlay", "name the pool")]
     [InlineData("NIXL014", "Layers = 16777216, BlockTokens = 16777216, KvHeads = 16777216", "too large")]
     public void A_wrong_number_is_reported_with_its_name(string id, string settings, string message) => AssertOnly(
         id, message, $"[KvLayout(KvOrder.SplitNhd, {settings})] public readonly partial struct Layout {{ {Key} {Value} }}");

@@ -52,10 +52,13 @@ internal sealed class KvGroupMemory
         return new KvGroupMemory(plan, blocks, ratio, tensors, MakeRegions(plan, blocks, ratio, tensors));
     }
 
-    /// <summary>Says which two tensors of a pool overlap, or returns null.</summary>
-    public static string? FindOverlap(IEnumerable<KvGroupMemory> groups)
+    /// <summary>Says which two tensors of a pool overlap though their layout does not say so, or returns null.</summary>
+    public static string? FindOverlap(IReadOnlyList<KvGroupMemory> groups)
     {
-        var all = groups.SelectMany(group => group.Tensors.Select((tensor, i) => (Tensor: tensor, Name: Name(group.Plan, i)))).ToArray();
+        if (FindUnshared(groups) is { } unshared) return unshared;
+        var plans = groups.Select(group => group.Plan).ToArray();
+        var all = groups.SelectMany((group, g) => group.Tensors.Select((tensor, i) => (Tensor: tensor, Group: g, Index: i)))
+            .Where(tensor => SharedPages.FirstOwner(plans, tensor.Group, tensor.Index) < 0).ToArray();
         Array.Sort(all, static (a, b) => Compare(a.Tensor, b.Tensor));
         for (var i = 1; i < all.Length; i++)
         {
@@ -63,7 +66,23 @@ internal sealed class KvGroupMemory
             if (before.Tensor.Kind == after.Tensor.Kind && before.Tensor.Device == after.Tensor.Device &&
                 after.Tensor.Address - before.Tensor.Address < before.Tensor.Length)
             {
-                return $"{before.Name} at {Range(before.Tensor)} and {after.Name} at {Range(after.Tensor)} overlap";
+                return $"{Name(groups[before.Group].Plan, before.Index)} at {Range(before.Tensor)} and {Name(groups[after.Group].Plan, after.Index)} at {Range(after.Tensor)} overlap";
+            }
+        }
+        return null;
+    }
+
+    // What the layout declares as shared must be the same memory, or a block id would mean two places.
+    private static string? FindUnshared(IReadOnlyList<KvGroupMemory> groups)
+    {
+        var plans = groups.Select(group => group.Plan).ToArray();
+        for (var g = 1; g < groups.Count; g++)
+        {
+            for (var i = 0; i < groups[g].Tensors.Length; i++)
+            {
+                var owner = SharedPages.FirstOwner(plans, g, i);
+                if (owner >= 0 && groups[owner].Tensors[i] != groups[g].Tensors[i])
+                    return $"{Name(plans[owner], i)} at {Range(groups[owner].Tensors[i])} and {Name(plans[g], i)} at {Range(groups[g].Tensors[i])} must be the same tensor: the groups share pool '{plans[g].Schema.Pool}'";
             }
         }
         return null;

@@ -40,7 +40,7 @@ internal sealed class KvPoolMemory : IDisposable
         var total = 0L;
         foreach (var group in plan.Groups)
             foreach (var tensor in group.Tensors)
-                total = checked(total + LayoutMath.AlignUp(tensor.Bytes, KvTensorPlan.Alignment));
+                if (SharedPages.FirstOwner(plan.Groups, group.Index, tensor.Index) < 0) total = checked(total + LayoutMath.AlignUp(tensor.Bytes, KvTensorPlan.Alignment));
         if (total == 0)
             throw new ArgumentException($"Rank PP {options.Parallel.PpRank} of {options.Parallel.Pp} holds no layer of layout '{plan.Schema.Name}', so it has no pool.");
 
@@ -55,6 +55,11 @@ internal sealed class KvPoolMemory : IDisposable
                 for (var t = 0; t < tensors.Length; t++)
                 {
                     var planned = plan.Groups[i].Tensors[t];
+                    if (SharedPages.FirstOwner(plan.Groups, i, t) is >= 0 and var owner)
+                    {
+                        tensors[t] = groups[owner].Tensors[t];
+                        continue;
+                    }
                     tensors[t] = new PoolTensorAdvertisement(next, (ulong)planned.Bytes, (ulong)planned.PageStride, 0, MemoryKind.Dram);
                     next += (ulong)LayoutMath.AlignUp(planned.Bytes, KvTensorPlan.Alignment);
                 }
@@ -121,7 +126,8 @@ internal sealed class KvPoolMemory : IDisposable
     /// <summary>Host tensors that touch are registered as one; on a GPU neighbours may be different allocations, so each is its own.</summary>
     private static IEnumerable<(nint Address, long Length, MemoryKind Kind, ulong Device)> Ranges(KvGroupMemory[] groups)
     {
-        var tensors = groups.SelectMany(group => group.Tensors).OrderBy(t => t.Kind).ThenBy(t => t.Device).ThenBy(t => t.Address).ToArray();
+        var plans = groups.Select(group => group.Plan).ToArray();
+        var tensors = groups.SelectMany((group, g) => group.Tensors.Where((_, i) => SharedPages.FirstOwner(plans, g, i) < 0)).OrderBy(t => t.Kind).ThenBy(t => t.Device).ThenBy(t => t.Address).ToArray();
         for (var i = 0; i < tensors.Length; i++)
         {
             var (first, end) = (tensors[i], tensors[i].Address + tensors[i].Length);
