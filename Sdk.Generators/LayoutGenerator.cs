@@ -1,7 +1,9 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Nixl.Sdk.Generators.Emitting;
+using Nixl.Sdk.Generators.Model;
 using Nixl.Sdk.Generators.Parsing;
+using Nixl.Sdk.Generators.Resolving;
 
 namespace Nixl.Sdk.Generators;
 
@@ -10,14 +12,16 @@ namespace Nixl.Sdk.Generators;
 public sealed class LayoutGenerator : IIncrementalGenerator
 {
     /// <summary>The steps that tests track.</summary>
-    internal const string ParseStep = "NixlParse", LayoutStep = "NixlLayout", DiagnosticStep = "NixlDiagnostics", OrphanStep = "NixlOrphans";
+    internal const string ParseStep = "NixlParse", ResolveStep = "NixlResolve", LayoutStep = "NixlLayout", DiagnosticStep = "NixlDiagnostics", OrphanStep = "NixlOrphans";
 
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
         var parsed = context.SyntaxProvider
-            .ForAttributeWithMetadataName(KnownNames.KvLayout, static (node, _) => node is TypeDeclarationSyntax, LayoutParser.Parse)
-            .WithTrackingName(ParseStep);
+            .ForAttributeWithMetadataName(KnownNames.KvLayout, static (node, _) => node is TypeDeclarationSyntax, Parse)
+            .WithTrackingName(ParseStep)
+            .Select(static (draft, cancellation) => LayoutResolver.Resolve(draft, cancellation))
+            .WithTrackingName(ResolveStep);
         context.RegisterSourceOutput(
             parsed.Select(static (result, _) => result.Layout).Where(static layout => layout is not null).WithTrackingName(LayoutStep),
             static (output, layout) => output.AddSource(layout!.Type.HintName, LayoutEmitter.Emit(layout, output.CancellationToken)));
@@ -36,4 +40,7 @@ public sealed class LayoutGenerator : IIncrementalGenerator
                 static (output, diagnostic) => output.ReportDiagnostic(diagnostic!.ToDiagnostic()));
         }
     }
+
+    private static LayoutDraft Parse(GeneratorAttributeSyntaxContext context, CancellationToken cancellation) =>
+        LayoutParser.Parse((INamedTypeSymbol)context.TargetSymbol, context.Attributes[0], cancellation);
 }

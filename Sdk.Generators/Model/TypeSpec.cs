@@ -1,3 +1,4 @@
+using Nixl.Sdk.Generators.Parsing;
 using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Generators.Model;
@@ -12,5 +13,5 @@ internal sealed record TypeSpec(string Namespace, KvList<TypePart> Parts, string
 
     /// <summary>The name of the generated file: namespace, outer types and name with dots.</summary>
     public string HintName =>
-        ((Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name)) + ".KvLayout.g.cs").Replace("@", "");
+        ((Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name)) + GeneratedCode.FileSuffix).Replace("@", "");
 }

@@ -78,4 +78,7 @@ internal static class AttributeReader
     /// <summary>Where the attribute is written.</summary>
     public static Location? LocationOf(AttributeData attribute) =>
         attribute.ApplicationSyntaxReference is { } reference ? Location.Create(reference.SyntaxTree, reference.Span) : null;
+
+    /// <summary>The declaration that the attribute is written on.</summary>
+    public static SyntaxNode? DeclarationOf(AttributeData attribute) => attribute.ApplicationSyntaxReference?.GetSyntax().Parent?.Parent;
 }
