@@ -2,6 +2,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Nixl.Sdk.Generators.Emitting;
 using Nixl.Sdk.Generators.Model;
+using Nixl.Sdk.Generators.ModelFiles;
 using Nixl.Sdk.Generators.Parsing;
 using Nixl.Sdk.Generators.Resolving;
 
@@ -12,23 +13,48 @@ namespace Nixl.Sdk.Generators;
 public sealed class LayoutGenerator : IIncrementalGenerator
 {
     /// <summary>The steps that tests track.</summary>
-    internal const string ParseStep = "NixlParse", ResolveStep = "NixlResolve", LayoutStep = "NixlLayout", DiagnosticStep = "NixlDiagnostics", OrphanStep = "NixlOrphans";
+    internal const string ParseStep = "NixlParse", ModelFileStep = "NixlModelFile", ModelStep = "NixlModel", ResolveStep = "NixlResolve",
+        LayoutStep = "NixlLayout", DiagnosticStep = "NixlDiagnostics", OrphanStep = "NixlOrphans";
 
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
-        var parsed = context.SyntaxProvider
-            .ForAttributeWithMetadataName(KnownNames.KvLayout, static (node, _) => node is TypeDeclarationSyntax, Parse)
-            .WithTrackingName(ParseStep)
-            .Select(static (draft, cancellation) => LayoutResolver.Resolve(draft, cancellation))
-            .WithTrackingName(ResolveStep);
+        var directory = context.AnalyzerConfigOptionsProvider
+            .Select(static (options, _) => ModelFinder.ProjectDirectory(options.GlobalOptions));
+        var files = context.AdditionalTextsProvider
+            .Where(static file => ModelPath.IsCandidate(file.Path))
+            .Select(ModelConfigReader.Read)
+            .WithTrackingName(ModelFileStep)
+            .Collect()
+            .Combine(directory);
+        foreach (var attribute in new[] { KnownNames.KvLayout, KnownNames.KvPreset })
+        {
+            var results = context.SyntaxProvider
+                .ForAttributeWithMetadataName(attribute, static (node, _) => node is TypeDeclarationSyntax, Parse)
+                .WithTrackingName(ParseStep)
+                .Combine(files)
+                .Select(static (pair, _) => (Draft: pair.Left, Model: ModelFinder.Find(pair.Left.Model, pair.Right.Left, pair.Right.Right)))
+                .WithTrackingName(ModelStep)
+                .Select(static (pair, cancellation) => LayoutResolver.Resolve(pair.Draft, pair.Model, cancellation))
+                .WithTrackingName(ResolveStep);
+            context.RegisterSourceOutput(
+                results.Select(static (result, _) => result.Layout).Where(static layout => layout is not null).WithTrackingName(LayoutStep),
+                static (output, layout) => output.AddSource(layout!.Type.HintName, LayoutEmitter.Emit(layout, output.CancellationToken)));
+            ReportDiagnostics(context, results);
+        }
+        ReportOrphans(context);
+    }
+
+    private static LayoutDraft Parse(GeneratorAttributeSyntaxContext context, CancellationToken cancellation) =>
+        LayoutParser.Parse((INamedTypeSymbol)context.TargetSymbol, context.Attributes[0], cancellation);
+
+    private static void ReportDiagnostics(IncrementalGeneratorInitializationContext context, IncrementalValuesProvider<ParseResult> results) =>
         context.RegisterSourceOutput(
-            parsed.Select(static (result, _) => result.Layout).Where(static layout => layout is not null).WithTrackingName(LayoutStep),
-            static (output, layout) => output.AddSource(layout!.Type.HintName, LayoutEmitter.Emit(layout, output.CancellationToken)));
-        context.RegisterSourceOutput(
-            parsed.SelectMany(static (result, _) => result.Diagnostics).WithTrackingName(DiagnosticStep),
+            results.SelectMany(static (result, _) => result.Diagnostics).WithTrackingName(DiagnosticStep),
             static (output, diagnostic) => output.ReportDiagnostic(diagnostic.ToDiagnostic()));
 
+    private static void ReportOrphans(IncrementalGeneratorInitializationContext context)
+    {
         var groups = context.SyntaxProvider
             .ForAttributeWithMetadataName(KnownNames.KvGroup, static (node, _) => node is TypeDeclarationSyntax, OrphanParser.ParseGroup);
         var components = context.SyntaxProvider
@@ -40,7 +66,4 @@ public sealed class LayoutGenerator : IIncrementalGenerator
                 static (output, diagnostic) => output.ReportDiagnostic(diagnostic!.ToDiagnostic()));
         }
     }
-
-    private static LayoutDraft Parse(GeneratorAttributeSyntaxContext context, CancellationToken cancellation) =>
-        LayoutParser.Parse((INamedTypeSymbol)context.TargetSymbol, context.Attributes[0], cancellation);
 }

@@ -18,7 +18,7 @@ internal static class GroupEmitter
         var number = 0;
         foreach (var property in layout.Groups[index].Properties)
         {
-            var head = (property.Modifiers.Length == 0 ? "" : property.Modifiers + " ") + "static partial " + Sdk + "KvComponent " + property.Name;
+            var head = (property.Modifiers.Length == 0 ? "" : property.Modifiers + " ") + (layout.IsPreset ? "static " : "static partial ") + Sdk + "KvComponent " + property.Name;
             source.Line(head + (layout.IsStub ? " => default;" : " => new(Schema, " + Literal.Of(index) + ", " + Literal.Of(number) + ");"));
             number++;
         }

@@ -57,7 +57,7 @@ internal static class LayoutEmitter
             source.Line();
             var nested = layout.Groups[i].NestedType;
             if (nested is not null)
-                source.Open("partial " + nested.Keyword + " " + nested.Name);
+                source.Open((layout.IsPreset ? "public readonly partial " : "partial ") + nested.Keyword + " " + nested.Name);
             GroupEmitter.Emit(source, layout, i, plan?.Groups[i]);
             if (nested is not null)
                 source.Close();

@@ -10,6 +10,9 @@ namespace Nixl.Sdk.Generators.Model;
 /// <param name="Location">Where a mistake of the group as a whole is shown.</param>
 internal sealed record GroupDraft(TypePart? NestedType, KvGroupSchema Declared, KvList<ComponentDraft> Components, LocationInfo? Location)
 {
+    /// <summary>The kind of the model's layers that the group holds, as its config spells it, or null.</summary>
+    public string? LayerType { get; init; }
+
     /// <summary>Where a mistake of the group (-1) or of one of its components is shown.</summary>
     public LocationInfo? LocationOf(int component) => component < 0 ? Location : Components[component].Location;
 

@@ -13,9 +13,18 @@ namespace Nixl.Sdk.Generators.Model;
 /// <param name="Diagnostics">What the declarations alone show to be wrong.</param>
 internal sealed record LayoutDraft(TypeSpec? Type, string Name, LocationInfo? Location, KvList<DiagnosticInfo> Diagnostics)
 {
-    /// <summary>The declared groups.</summary>
+    /// <summary>The declared groups; none for a preset.</summary>
     public KvList<GroupDraft> Groups { get; init; } = KvList<GroupDraft>.Empty;
 
     /// <summary>The tensor-parallel sizes to check.</summary>
     public KvList<int> TpSizes { get; init; } = KvList<int>.Empty;
+
+    /// <summary>What [KvPreset] says, or null for a layout that is written out.</summary>
+    public KvPreset? Preset { get; init; }
+
+    /// <summary>The names that the user declares in a preset's type: generated members cannot have them.</summary>
+    public KvList<string> Members { get; init; } = KvList<string>.Empty;
+
+    /// <summary>The path of the model's config.json, or null.</summary>
+    public string? Model { get; init; }
 }

@@ -22,7 +22,10 @@ internal static class GroupParser
             new PropertySpec(Modifiers(property), Escaped(property.Name)), LocationInfo.From(property.Locations.FirstOrDefault())));
         return new GroupDraft(
             nested ? TypeForm.Part(type) : null, schema, KvList.Create(components.ToArray()),
-            LocationInfo.From(AttributeReader.LocationOf(attribute) ?? type.Locations.FirstOrDefault()));
+            LocationInfo.From(AttributeReader.LocationOf(attribute) ?? type.Locations.FirstOrDefault()))
+        {
+            LayerType = AttributeReader.Named<string?>(attribute, nameof(GroupDraft.LayerType), null),
+        };
     }
 
     private static List<IPropertySymbol> CollectProperties(INamedTypeSymbol type, List<DiagnosticInfo> diagnostics)

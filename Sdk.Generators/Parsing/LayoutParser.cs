@@ -12,7 +12,7 @@ namespace Nixl.Sdk.Generators.Parsing;
 internal static class LayoutParser
 {
     /// <param name="type">The layout type.</param>
-    /// <param name="attribute">Its [KvLayout].</param>
+    /// <param name="attribute">Its [KvLayout] or [KvPreset].</param>
     /// <param name="cancellation">Stops the work.</param>
     public static LayoutDraft Parse(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellation)
     {
@@ -21,12 +21,38 @@ internal static class LayoutParser
         if (!TypeForm.Check(type, diagnostics))
             return new LayoutDraft(null, type.Name, location, KvList.Create(diagnostics.ToArray()));
 
+        return attribute.AttributeClass?.ToDisplayString() == KnownNames.KvPreset
+            ? ParsePreset(type, attribute, location, diagnostics)
+            : ParseDeclared(type, attribute, location, diagnostics, cancellation);
+    }
+
+    private static LayoutDraft ParsePreset(INamedTypeSymbol type, AttributeData attribute, LocationInfo? location, List<DiagnosticInfo> diagnostics)
+    {
+        var both = AttributeReader.Find(type, KnownNames.KvLayout) is not null;
+        if (both)
+        {
+            diagnostics.Add(new DiagnosticInfo(
+                LayoutDiagnostics.PresetAndLayout, location, KvList.Create(type.ToDisplayString(SymbolDisplayFormat.CSharpShortErrorMessageFormat))));
+        }
+        var members = type.GetMembers().Where(member => !member.IsImplicitlyDeclared && !GeneratedCode.Contains(member)).Select(member => member.Name);
+        return new LayoutDraft(both ? null : TypeForm.Describe(type), type.Name, location, KvList.Create(diagnostics.ToArray()))
+        {
+            Preset = AttributeReader.Preset(attribute),
+            Members = KvList.Create(members.Distinct().OrderBy(name => name, StringComparer.Ordinal).ToArray()),
+            Model = AttributeReader.Named<string?>(attribute, "Model", null),
+        };
+    }
+
+    private static LayoutDraft ParseDeclared(
+        INamedTypeSymbol type, AttributeData attribute, LocationInfo? location, List<DiagnosticInfo> diagnostics, CancellationToken cancellation)
+    {
         var groups = ParseGroups(type, attribute, diagnostics);
         cancellation.ThrowIfCancellationRequested();
         return new LayoutDraft(TypeForm.Describe(type), type.Name, location, KvList.Create(diagnostics.ToArray()))
         {
             Groups = KvList.Create(groups.ToArray()),
             TpSizes = AttributeReader.NamedInts(attribute, nameof(KvSchema.TpSizes)),
+            Model = AttributeReader.Named<string?>(attribute, "Model", null),
         };
     }
 

@@ -1,35 +1,36 @@
-using Nixl.Sdk.Generators.Diagnostics;
+using System.Collections.Immutable;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Diagnostics;
 using Nixl.Sdk.Generators.Model;
-using Nixl.Sdk.Planning;
+using Nixl.Sdk.Generators.ModelFiles;
 
 namespace Nixl.Sdk.Generators.Resolving;
 
-/// <summary>Makes of a draft the layout that is emitted, and finds what is wrong with it as a whole. A pure function.</summary>
+/// <summary>
+/// Makes of a draft and the model file that it names the layout that is emitted, and finds what is wrong with it as a whole. Pure functions.
+/// </summary>
 internal static class LayoutResolver
 {
-    public static ParseResult Resolve(LayoutDraft draft, CancellationToken cancellation)
+    /// <summary>For an analyzer: finds the model file among a compilation's additional files.</summary>
+    /// <param name="draft">What the symbols say.</param>
+    /// <param name="files">All additional files.</param>
+    /// <param name="options">The global options, which name the project's directory.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public static ParseResult Resolve(
+        LayoutDraft draft, ImmutableArray<AdditionalText> files, AnalyzerConfigOptions options, CancellationToken cancellation) =>
+        Resolve(draft, ModelFinder.Find(draft.Model, files, options, cancellation), cancellation);
+
+    public static ParseResult Resolve(LayoutDraft draft, ModelLookup model, CancellationToken cancellation)
     {
+        var report = new Report(draft.Location, draft.Diagnostics);
         if (draft.Type is null)
-            return new ParseResult(null, draft.Diagnostics);
-        var diagnostics = new List<DiagnosticInfo>(draft.Diagnostics);
-        var schema = new KvSchema(draft.Name, KvList.Create(draft.Groups.Select(group => group.Declared).ToArray())) { TpSizes = draft.TpSizes };
-        if (schema.Groups.Count > 0)
-            Validate(draft, schema, diagnostics);
+            return new ParseResult(null, report.ToList());
+        if (model.Failure is { } failure)
+            report.Add(failure.Descriptor, failure.Message);
+        var spec = draft.Preset is null
+            ? DeclaredResolver.Resolve(draft, draft.Type, model, report)
+            : PresetResolver.Resolve(draft, draft.Type, draft.Preset, model, report);
         cancellation.ThrowIfCancellationRequested();
-        var spec = new LayoutSpec(
-            draft.Type, schema, KvList.Create(draft.Groups.Select(group => group.ToSpec()).ToArray()),
-            IsStub: diagnostics.Exists(diagnostic => diagnostic.IsError));
-        return new ParseResult(spec, KvList.Create(diagnostics.ToArray()));
+        return new ParseResult(spec with { IsStub = report.HasErrors }, report.ToList());
     }
-
-    private static void Validate(LayoutDraft draft, KvSchema schema, List<DiagnosticInfo> diagnostics)
-    {
-        foreach (var problem in LayoutValidator.Check(schema))
-        {
-            var location = problem.Group < 0 ? draft.Location : draft.Groups[problem.Group].LocationOf(problem.Component);
-            diagnostics.Add(new DiagnosticInfo(LayoutDiagnostics.Of(problem.Kind), location, KvList.Create(Sentence(problem.Message))));
-        }
-    }
-
-    private static string Sentence(string message) => char.ToUpperInvariant(message[0]) + message.Substring(1);
 }

@@ -37,4 +37,7 @@ enum LayoutProblemKind
 
     /// <summary>Valid, but this version cannot plan it.</summary>
     NotPlanned,
+
+    /// <summary>A preset that lacks a number, or whose numbers are superfluous or contradict each other.</summary>
+    Preset,
 }
