@@ -12,15 +12,11 @@ internal static class SchemaEmitter
         source.Line("[");
         foreach (var group in schema.Groups)
         {
-            source.Line("    new(" + Literal.Of(group.Name) + ", " + Literal.Of(group.Order) + ")");
-            source.Line("    {");
-            source.Line("        " + string.Join(", ", Settings(group)) + ",");
-            source.Line("        Components =");
-            source.Line("        [");
+            source.Line("    new(" + Literal.Of(group.Name) + ", " + Literal.Of(group.Order) + ") { " + string.Join(", ", Settings(group)) + ", Components =");
+            source.Line("    [");
             foreach (var component in group.Components)
-                source.Line("            " + Component(component) + ",");
-            source.Line("        ],");
-            source.Line("    },");
+                source.Line("        " + Component(component) + ",");
+            source.Line("    ] },");
         }
         source.Line("])" + (schema.TpSizes.Count == 0 ? "" : " { TpSizes = " + Literal.Of(schema.TpSizes) + " }") + ";");
     }
@@ -46,6 +42,8 @@ internal static class SchemaEmitter
             yield return "PageAlign = " + Literal.Of(group.PageAlign);
         if (group.Pool.Length != 0)
             yield return "Pool = " + Literal.Of(group.Pool);
+        if (group.Share != KvShare.Own)
+            yield return "Share = " + Sdk + "KvShare." + group.Share;
     }
 
     private static string Component(KvComponentSchema component)

@@ -35,12 +35,5 @@ internal sealed class SourceWriter
         Line(line);
     }
 
-    /// <summary>Lines that keep their own indentation behind the current one.</summary>
-    public void Block(string text)
-    {
-        foreach (var line in text.TrimEnd('\n').Split('\n'))
-            Line(line);
-    }
-
     public override string ToString() => _text.ToString();
 }
