@@ -3,10 +3,11 @@ using System.Text;
 namespace Nixl.Sdk.Generators.Emitting;
 
 /// <summary>Text with indentation. Lines end with \n on every machine, so that output is deterministic.</summary>
-internal sealed class SourceWriter
+/// <param name="depth">How many levels the first line is indented.</param>
+internal sealed class SourceWriter(int depth = 0)
 {
     private readonly StringBuilder _text = new();
-    private int _depth;
+    private int _depth = depth;
 
     public void Line(string line = "")
     {
