@@ -58,7 +58,7 @@ internal static class ModelFill
         var group = draft.Declared;
         var filled = LayerNumbering.With(group, layers) with { Window = report.Agree(nameof(group.Window), group.Window, window, draft.Location) };
         report.Agree(nameof(group.Layers), group.Layers, layers.Count, draft.Location);
-        if (HasOwnNumbers(group) && !HasNumbersOf(group, filled, layers))
+        if ((group.Layers == 0 || group.Layers == layers.Count) && HasOwnNumbers(group) && !HasNumbersOf(group, filled, layers))
         {
             report.Add(LayoutDiagnostics.ModelContradiction, "FirstLayer, LayerStep or LayerIndices choose other layers than the model file, which says " +
                 LayerRanges.Format(layers) + "; take them out", draft.Location);

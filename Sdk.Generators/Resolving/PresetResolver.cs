@@ -21,11 +21,7 @@ internal static class PresetResolver
         }
         var schema = KvPresets.Build(draft.Name, preset);
         if (checkable)
-        {
-            var problems = PresetValidator.Check(preset);
-            foreach (var problem in problems.Count > 0 ? problems : LayoutValidator.Check(schema))
-                report.Add(problem, null);
-        }
+            Check(preset, schema, report);
         schema = schema with { Groups = KvList.Create(schema.Groups.Where(group => IsFree(group.Name, draft, report)).ToArray()) };
         var nested = schema.Groups.Count != 1 || schema.Groups[0].Name != KvGroupSchema.DefaultName;
         var groups = schema.Groups.Select(group => new GroupSpec(
@@ -34,6 +30,19 @@ internal static class PresetResolver
                 .Where(component => nested || IsFree(component.Name, draft, report))
                 .Select(component => new PropertySpec("public", component.Name)).ToArray())));
         return new LayoutSpec(type, schema, KvList.Create(groups.ToArray()), IsPreset: true, IsStub: false);
+    }
+
+    private static void Check(KvPreset preset, KvSchema schema, Report report)
+    {
+        var problems = PresetValidator.Check(preset);
+        foreach (var problem in problems)
+            report.Add(problem, null);
+        if (problems.Count > 0)
+            return;
+
+        // All components follow from the same numbers: what is wrong with one of them is said once.
+        foreach (var problem in LayoutValidator.Check(schema).GroupBy(problem => problem.Kind))
+            report.Add(problem.First(), null);
     }
 
     private static KvPreset Merge(KvPreset preset, PresetForm form, ModelConfig config, Report report)

@@ -12,7 +12,7 @@ public sealed class ModelTests
 {
     private static readonly Type[] Forbidden = [typeof(ISymbol), typeof(SyntaxNode), typeof(SyntaxTree), typeof(Compilation), typeof(Location), typeof(SemanticModel)];
 
-    private static IEnumerable<Type> Models => Reachable(typeof(LayoutDraft)).Union(Reachable(typeof(ParseResult)));
+    private static IEnumerable<Type> Models => new[] { typeof(LayoutDraft), typeof(ModelFile), typeof(ModelLookup), typeof(ParseResult) }.SelectMany(Reachable).Distinct();
 
     [Fact]
     public void No_model_type_holds_a_symbol_a_node_a_location_or_a_compilation() => Assert.All(
@@ -30,6 +30,8 @@ public sealed class ModelTests
         Assert.Contains("KvComponentSchema", names);
         Assert.Contains("PropertySpec", names);
         Assert.Contains("LocationInfo", names);
+        Assert.Contains("KvPreset", names);
+        Assert.Contains("ModelConfig", names);
     }
 
     // All field types from here on, through our own types and their lists; descriptors are static and hold texts only.
