@@ -10,7 +10,7 @@ namespace Nixl.Sdk.Generators.Analyzers;
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class LayoutAnalyzer : DiagnosticAnalyzer
 {
-    private static readonly string[] LayoutAttributes = [KnownNames.KvLayout];
+    private static readonly string[] LayoutAttributes = [KnownNames.KvLayout, KnownNames.KvPreset];
 
     /// <inheritdoc/>
     public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics { get; } = [.. LayoutDiagnostics.All];

@@ -2,6 +2,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Nixl.Sdk.Generators.Diagnostics;
 using Nixl.Sdk.Generators.Parsing;
+using Nixl.Sdk.Generators.Resolving;
 using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Generators.Analyzers;
@@ -9,14 +10,15 @@ namespace Nixl.Sdk.Generators.Analyzers;
 /// <summary>Everything that can be said about one layout type. The one place where the analyzer meets the generator's parser.</summary>
 internal static class LayoutChecks
 {
-    /// <param name="type">A type with [KvLayout].</param>
+    /// <param name="type">A type with [KvLayout] or [KvPreset].</param>
     /// <param name="attribute">That attribute.</param>
     /// <param name="options">The project's additional files and settings.</param>
     /// <param name="cancellation">Ends the check.</param>
     public static IEnumerable<Diagnostic> Run(
         INamedTypeSymbol type, AttributeData attribute, AnalyzerOptions options, CancellationToken cancellation)
     {
-        var result = LayoutParser.Parse(type, attribute, cancellation);
+        var result = LayoutResolver.Resolve(
+            LayoutParser.Parse(type, attribute, cancellation), options.AdditionalFiles, options.AnalyzerConfigOptionsProvider.GlobalOptions, cancellation);
         var found = new List<DiagnosticInfo>(result.Diagnostics);
         if (result.Layout is { IsStub: false } layout)
             found.AddRange(Advice(type, attribute, layout.Schema));

@@ -65,6 +65,30 @@ internal static class LayoutDiagnostics
     public static readonly DiagnosticDescriptor Orphan = Error("NIXL018", "Outside of a layout",
         "{0} has [{1}] but {2}; nothing is generated for it");
 
+    public static readonly DiagnosticDescriptor Preset = Error("NIXL019", "Preset and numbers do not fit",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor PresetAndLayout = Error("NIXL020", "Preset and written-out layout on one type",
+        "{0} has both [KvPreset] and [KvLayout]; take one of them out");
+
+    public static readonly DiagnosticDescriptor ModelNotFound = Error("NIXL021", "Model file is not found",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelMalformed = Error("NIXL022", "Model file is not JSON",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelArchitecture = Error("NIXL023", "Unknown model architecture",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelField = Error("NIXL024", "Field of the model file is missing or wrong",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelContradiction = Error("NIXL025", "Attribute and model file disagree",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelUse = Error("NIXL026", "Model file does not give this",
+        "{0}");
+
     public static readonly DiagnosticDescriptor Alignment = Warning("NIXL030", "Pieces are not aligned",
         "{0}");
 
@@ -96,6 +120,7 @@ internal static class LayoutDiagnostics
         LayoutProblemKind.Gap => Gap,
         LayoutProblemKind.Alignment => Alignment,
         LayoutProblemKind.SmallPieces => SmallPieces,
+        LayoutProblemKind.Preset => Preset,
         _ => Sharing,
     };
 

@@ -4,6 +4,7 @@ namespace Nixl.Sdk.Generators.Parsing;
 internal static class KnownNames
 {
     public const string KvLayout = "Nixl.Sdk.KvLayoutAttribute";
+    public const string KvPreset = "Nixl.Sdk.KvPresetAttribute";
     public const string KvGroup = "Nixl.Sdk.KvGroupAttribute";
     public const string KvComponent = "Nixl.Sdk.KvComponentAttribute";
     public const string ComponentType = "Nixl.Sdk.KvComponent";

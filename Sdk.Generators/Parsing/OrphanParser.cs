@@ -20,6 +20,8 @@ internal static class OrphanParser
         var layout = AttributeReader.Find(type, KnownNames.KvLayout);
         if (AttributeReader.Find(type, KnownNames.KvGroup) is not null)
             return null;
+        if (layout is null && AttributeReader.Find(type, KnownNames.KvPreset) is not null)
+            return Orphan(component, "KvComponent", "the components of a preset are generated; take it out, or write the layout out with [KvLayout]");
         if (layout is null)
             return Orphan(component, "KvComponent", "its type has neither [KvLayout] nor [KvGroup]");
         return type.GetTypeMembers().Any(member => AttributeReader.Find(member, KnownNames.KvGroup) is not null)

@@ -49,4 +49,7 @@ enum LayoutProblemKind
 
     /// <summary>Groups that name one pool do not fit into the same memory.</summary>
     Sharing,
+
+    /// <summary>A preset that lacks a number, or whose numbers are superfluous or contradict each other.</summary>
+    Preset,
 }
