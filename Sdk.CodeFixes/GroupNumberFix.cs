@@ -19,7 +19,7 @@ public sealed class GroupNumberFix() : SdkCodeFixProvider("NIXL030", "NIXL031")
         {
             return null;
         }
-        return LayoutAttributes.Nearest(node, model, cancellation) is { } attribute
+        return LayoutAttributes.Nearest(node, model, cancellation) is { } attribute && LayoutAttributes.Has(attribute, name, model, cancellation)
             ? new NodeEdit("Set " + name + " = " + text, attribute, LayoutAttributes.With(attribute, name, number))
             : null;
     }

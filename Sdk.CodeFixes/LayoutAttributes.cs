@@ -34,6 +34,18 @@ internal static class LayoutAttributes
     public static AttributeArgumentSyntax? Order(AttributeSyntax attribute) =>
         attribute.ArgumentList?.Arguments.FirstOrDefault(argument => argument.NameEquals is null);
 
+    /// <summary>True if the attribute's type has the property: not every attribute that makes a layout has all numbers.</summary>
+    public static bool Has(AttributeSyntax attribute, string name, SemanticModel model, CancellationToken cancellation)
+    {
+        var there = attribute.SyntaxTree == model.SyntaxTree ? model : model.Compilation.GetSemanticModel(attribute.SyntaxTree);
+        for (var type = there.GetTypeInfo(attribute, cancellation).Type; type is not null; type = type.BaseType)
+        {
+            if (type.GetMembers(name).Any(member => member is IPropertySymbol))
+                return true;
+        }
+        return false;
+    }
+
     public static AttributeSyntax With(AttributeSyntax attribute, string name, long value)
     {
         var number = SyntaxFactory.LiteralExpression(SyntaxKind.NumericLiteralExpression, SyntaxFactory.Literal((int)value));
