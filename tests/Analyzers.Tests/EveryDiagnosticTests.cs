@@ -10,7 +10,7 @@ public sealed class EveryDiagnosticTests
 {
     private static readonly DiagnosticDescriptor[] Descriptors = [.. LayoutDiagnostics.All, .. UsageDiagnostics.All];
 
-    private static readonly Case[] Cases = [.. LayoutCases.All, .. UsageCases.All];
+    private static readonly Case[] Cases = [.. LayoutCases.All, .. PresetCases.All, .. UsageCases.All];
 
     public static TheoryData<string> Ids() => [.. Descriptors.Select(descriptor => descriptor.Id)];
 
@@ -29,7 +29,7 @@ public sealed class EveryDiagnosticTests
     public async Task It_fires_where_it_should(string id)
     {
         var example = Cases.Single(found => found.Id == id);
-        var (reported, _) = await Harness.DiagnoseAsync(withSdk: true, example.Fires);
+        var (reported, _) = await Harness.DiagnoseAsync(withSdk: true, example.ModelThatFires, [example.Fires]);
         var diagnostic = reported.First(found => found.Id == id);
         Assert.All(reported, found => Assert.Equal(id, found.Id));
         Assert.Equal(example.At, diagnostic.Location.SourceTree!.GetText().ToString(diagnostic.Location.SourceSpan));
@@ -40,7 +40,8 @@ public sealed class EveryDiagnosticTests
     [MemberData(nameof(Ids))]
     public async Task It_is_silent_where_it_should_be(string id)
     {
-        var (reported, errors) = await Harness.DiagnoseAsync(withSdk: true, Cases.Single(found => found.Id == id).Silent);
+        var example = Cases.Single(found => found.Id == id);
+        var (reported, errors) = await Harness.DiagnoseAsync(withSdk: true, example.ModelThatIsSilent, [example.Silent]);
         Assert.Empty(errors);
         Assert.Empty(reported.Where(found => found.Severity > DiagnosticSeverity.Info || found.Id == id));
     }

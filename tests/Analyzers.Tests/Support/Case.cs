@@ -5,4 +5,11 @@ namespace Nixl.Sdk.Analyzers.Tests.Support;
 /// <param name="Fires">Code that it is reported for.</param>
 /// <param name="At">The text that it points at.</param>
 /// <param name="Silent">Correct code as near to it as can be: compiles, and nothing at all above a hint is reported.</param>
-internal sealed record Case(string Id, string Fires, string At, string Silent);
+internal sealed record Case(string Id, string Fires, string At, string Silent)
+{
+    /// <summary>The text of <c>models/m/config.json</c> where it fires.</summary>
+    public string? ModelThatFires { get; init; }
+
+    /// <summary>The text of <c>models/m/config.json</c> where it is silent.</summary>
+    public string? ModelThatIsSilent { get; init; }
+}

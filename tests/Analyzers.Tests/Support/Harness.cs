@@ -45,10 +45,14 @@ internal static class Harness
     ];
 
     /// <summary>The analyzers' diagnostics and the compiler's errors.</summary>
-    public static async Task<(ImmutableArray<Diagnostic> Reported, string[] Errors)> DiagnoseAsync(bool withSdk, params string[] sources)
+    public static Task<(ImmutableArray<Diagnostic> Reported, string[] Errors)> DiagnoseAsync(bool withSdk, params string[] sources) =>
+        DiagnoseAsync(withSdk, model: null, sources);
+
+    /// <summary>The same with the text of a model file, <c>models/m/config.json</c>.</summary>
+    public static async Task<(ImmutableArray<Diagnostic> Reported, string[] Errors)> DiagnoseAsync(bool withSdk, string? model, string[] sources)
     {
         using var workspace = new AdhocWorkspace();
-        return await DiagnoseAsync(Project(workspace, withSdk, sources));
+        return await DiagnoseAsync(Project(workspace, withSdk, sources), model);
     }
 
     /// <summary>The first file after the fix of the first diagnostic of an id; null if no fix is offered.</summary>
@@ -89,15 +93,16 @@ internal static class Harness
         return project;
     }
 
-    private static async Task<(ImmutableArray<Diagnostic> Reported, string[] Errors)> DiagnoseAsync(Project project)
+    private static async Task<(ImmutableArray<Diagnostic> Reported, string[] Errors)> DiagnoseAsync(Project project, string? model = null)
     {
+        ImmutableArray<AdditionalText> files = model is null ? [] : [new ModelFileText(model)];
         var compilation = (CSharpCompilation)(await project.GetCompilationAsync())!;
-        CSharpGeneratorDriver.Create([new LayoutGenerator().AsSourceGenerator()], parseOptions: Options)
+        CSharpGeneratorDriver.Create([new LayoutGenerator().AsSourceGenerator()], files, Options)
             .RunGeneratorsAndUpdateCompilation(compilation, out var generated, out var ofGenerator);
         Assert.Empty(ofGenerator);
         var failures = new List<string>();
         var options = new CompilationWithAnalyzersOptions(
-            new AnalyzerOptions([]), (exception, analyzer, _) => failures.Add($"{analyzer}: {exception}"), concurrentAnalysis: false, logAnalyzerExecutionTime: false);
+            new AnalyzerOptions(files), (exception, analyzer, _) => failures.Add($"{analyzer}: {exception}"), concurrentAnalysis: false, logAnalyzerExecutionTime: false);
         var reported = await generated.WithAnalyzers(Analyzers, options).GetAnalyzerDiagnosticsAsync();
         Assert.Empty(failures);
         var errors = generated.GetDiagnostics().Where(found => found.Severity == DiagnosticSeverity.Error).Select(error => error.ToString());
