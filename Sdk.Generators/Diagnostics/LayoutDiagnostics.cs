@@ -90,6 +90,7 @@ internal static class LayoutDiagnostics
     public static DiagnosticDescriptor Of(LayoutProblemKind kind) => kind switch
     {
         LayoutProblemKind.Order => Order,
+        LayoutProblemKind.Preset => Preset,
         LayoutProblemKind.Dimension => Dimension,
         LayoutProblemKind.Size => Size,
         LayoutProblemKind.Empty => Empty,
@@ -98,7 +99,6 @@ internal static class LayoutDiagnostics
         LayoutProblemKind.ScaleOf => ScaleOf,
         LayoutProblemKind.Sharding => Sharding,
         LayoutProblemKind.Overflow => Overflow,
-        LayoutProblemKind.Preset => Preset,
         _ => NotPlanned,
     };
 

@@ -11,6 +11,9 @@ enum LayoutProblemKind
     /// <summary>An order that cannot be read, or a dimension at an impossible place.</summary>
     Order,
 
+    /// <summary>A preset that lacks a number, or whose numbers are superfluous or contradict each other.</summary>
+    Preset,
+
     /// <summary>The order lacks a dimension that the numbers need, or has one that they do not give.</summary>
     Dimension,
 
@@ -37,7 +40,4 @@ enum LayoutProblemKind
 
     /// <summary>Valid, but this version cannot plan it.</summary>
     NotPlanned,
-
-    /// <summary>A preset that lacks a number, or whose numbers are superfluous or contradict each other.</summary>
-    Preset,
 }
