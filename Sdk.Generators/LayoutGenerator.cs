@@ -32,6 +32,8 @@ public sealed class LayoutGenerator : IIncrementalGenerator
         {
             var results = context.SyntaxProvider
                 .ForAttributeWithMetadataName(attribute, static (node, _) => node is TypeDeclarationSyntax, Parse)
+                .Where(static draft => draft is not null)
+                .Select(static (draft, _) => draft!)
                 .WithTrackingName(ParseStep)
                 .Combine(files)
                 .Select(static (pair, _) => (Draft: pair.Left, Model: ModelFinder.Find(pair.Left.Model, pair.Right.Left, pair.Right.Right)))
@@ -44,6 +46,13 @@ public sealed class LayoutGenerator : IIncrementalGenerator
         }
     }
 
-    private static LayoutDraft Parse(GeneratorAttributeSyntaxContext context, CancellationToken cancellation) =>
-        LayoutParser.Parse((INamedTypeSymbol)context.TargetSymbol, context.Attributes[0], cancellation);
+    // The attribute on a second declaration is the compiler's error; a second file of the same name would be the generator's.
+    private static LayoutDraft? Parse(GeneratorAttributeSyntaxContext context, CancellationToken cancellation)
+    {
+        var attribute = context.Attributes[0];
+        return attribute.ApplicationSyntaxReference is { } reference && reference.SyntaxTree == context.TargetNode.SyntaxTree &&
+               context.TargetNode.Span.Contains(reference.Span)
+            ? LayoutParser.Parse((INamedTypeSymbol)context.TargetSymbol, attribute, cancellation)
+            : null;
+    }
 }

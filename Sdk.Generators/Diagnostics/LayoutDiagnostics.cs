@@ -108,6 +108,7 @@ internal static class LayoutDiagnostics
     public static DiagnosticDescriptor Of(LayoutProblemKind kind) => kind switch
     {
         LayoutProblemKind.Order => Order,
+        LayoutProblemKind.Preset => Preset,
         LayoutProblemKind.Dimension => Dimension,
         LayoutProblemKind.Size => Size,
         LayoutProblemKind.Empty => Empty,
@@ -120,7 +121,6 @@ internal static class LayoutDiagnostics
         LayoutProblemKind.Gap => Gap,
         LayoutProblemKind.Alignment => Alignment,
         LayoutProblemKind.SmallPieces => SmallPieces,
-        LayoutProblemKind.Preset => Preset,
         _ => Sharing,
     };
 

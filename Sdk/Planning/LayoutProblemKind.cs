@@ -11,6 +11,9 @@ enum LayoutProblemKind
     /// <summary>An order that cannot be read, or a dimension at an impossible place.</summary>
     Order,
 
+    /// <summary>A preset that lacks a number, or whose numbers are superfluous or contradict each other.</summary>
+    Preset,
+
     /// <summary>The order lacks a dimension that the numbers need, or has one that they do not give.</summary>
     Dimension,
 
@@ -49,7 +52,4 @@ enum LayoutProblemKind
 
     /// <summary>Groups that name one pool do not fit into the same memory.</summary>
     Sharing,
-
-    /// <summary>A preset that lacks a number, or whose numbers are superfluous or contradict each other.</summary>
-    Preset,
 }
