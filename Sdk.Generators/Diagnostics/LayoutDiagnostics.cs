@@ -3,10 +3,13 @@ using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Generators.Diagnostics;
 
-/// <summary>Every diagnostic of the generator. An id is never used for another meaning.</summary>
+/// <summary>Every diagnostic of layouts. An id is never used for another meaning.</summary>
 internal static class LayoutDiagnostics
 {
     private const string Category = "Nixl.Layout";
+
+    // Filled by the fields below, so it stands before them: initializers run in the order of the text.
+    private static readonly List<DiagnosticDescriptor> Descriptors = [];
 
     public static readonly DiagnosticDescriptor NotPartial = Error("NIXL001", "Layout type is not partial",
         "{0} is not partial; add the partial modifier so that its layout can be generated");
@@ -62,10 +65,50 @@ internal static class LayoutDiagnostics
     public static readonly DiagnosticDescriptor Orphan = Error("NIXL018", "Outside of a layout",
         "{0} has [{1}] but {2}; nothing is generated for it");
 
+    public static readonly DiagnosticDescriptor Preset = Error("NIXL019", "Preset and numbers do not fit",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor PresetAndLayout = Error("NIXL020", "Preset and written-out layout on one type",
+        "{0} has both [KvPreset] and [KvLayout]; take one of them out");
+
+    public static readonly DiagnosticDescriptor ModelNotFound = Error("NIXL021", "Model file is not found",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelMalformed = Error("NIXL022", "Model file is not JSON",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelArchitecture = Error("NIXL023", "Unknown model architecture",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelField = Error("NIXL024", "Field of the model file is missing or wrong",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelContradiction = Error("NIXL025", "Attribute and model file disagree",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor ModelUse = Error("NIXL026", "Model file does not give this",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor Alignment = Warning("NIXL030", "Pieces are not aligned",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor SmallPieces = Descriptor("NIXL031", "Pieces are small",
+        "{0}", DiagnosticSeverity.Info);
+
+    public static readonly DiagnosticDescriptor Overlap = Error("NIXL033", "Components overlap",
+        "{0}");
+
+    public static readonly DiagnosticDescriptor Gap = Error("NIXL034", "Gap between components",
+        "{0}");
+
+    /// <summary>All of them, in declaration order.</summary>
+    public static IReadOnlyList<DiagnosticDescriptor> All => Descriptors;
+
     /// <summary>The diagnostic for a problem that the planner found.</summary>
     public static DiagnosticDescriptor Of(LayoutProblemKind kind) => kind switch
     {
         LayoutProblemKind.Order => Order,
+        LayoutProblemKind.Preset => Preset,
         LayoutProblemKind.Dimension => Dimension,
         LayoutProblemKind.Size => Size,
         LayoutProblemKind.Empty => Empty,
@@ -74,12 +117,21 @@ internal static class LayoutDiagnostics
         LayoutProblemKind.ScaleOf => ScaleOf,
         LayoutProblemKind.Sharding => Sharding,
         LayoutProblemKind.Overflow => Overflow,
+        LayoutProblemKind.Overlap => Overlap,
+        LayoutProblemKind.Gap => Gap,
+        LayoutProblemKind.Alignment => Alignment,
+        LayoutProblemKind.SmallPieces => SmallPieces,
         _ => Sharing,
     };
 
-    private static DiagnosticDescriptor Error(string id, string title, string format) =>
-        new(id, title, format, Category, DiagnosticSeverity.Error, isEnabledByDefault: true);
+    private static DiagnosticDescriptor Error(string id, string title, string format) => Descriptor(id, title, format, DiagnosticSeverity.Error);
 
-    private static DiagnosticDescriptor Warning(string id, string title, string format) =>
-        new(id, title, format, Category, DiagnosticSeverity.Warning, isEnabledByDefault: true);
+    private static DiagnosticDescriptor Warning(string id, string title, string format) => Descriptor(id, title, format, DiagnosticSeverity.Warning);
+
+    private static DiagnosticDescriptor Descriptor(string id, string title, string format, DiagnosticSeverity severity)
+    {
+        var descriptor = new DiagnosticDescriptor(id, title, format, Category, severity, isEnabledByDefault: true, helpLinkUri: HelpPage.Of(id));
+        Descriptors.Add(descriptor);
+        return descriptor;
+    }
 }

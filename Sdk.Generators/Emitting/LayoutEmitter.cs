@@ -8,6 +8,7 @@ namespace Nixl.Sdk.Generators.Emitting;
 internal static class LayoutEmitter
 {
     private const string Sdk = "global::Nixl.Sdk.";
+    private const string TextSummary = "The layout as text: what must be equal on both sides, what may differ, and where everything lies.";
 
     public static SourceText Emit(LayoutSpec layout, CancellationToken cancellation)
     {
@@ -28,61 +29,57 @@ internal static class LayoutEmitter
             source.Open("partial " + parts[i].Keyword + " " + parts[i].Name);
         var type = parts[parts.Count - 1];
         source.Open("partial " + type.Keyword + " " + type.Name + " : " + Sdk + "IKvLayout<" + layout.Type.FullName + ">");
-        Body(source, layout, plan);
+        if (plan is null)
+            Stub(source, layout.Schema.Name);
+        else
+            Identity(source, layout, plan.Schema);
+        Groups(source, layout, plan);
         for (var i = 0; i < parts.Count; i++)
             source.Close();
         return SourceText.From(source.ToString(), new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
     }
 
-    private static void Body(SourceWriter source, LayoutSpec layout, KvPlan? plan)
+    private static void Stub(SourceWriter source, string name)
     {
-        if (layout.IsStub)
-        {
-            source.Line("// The layout has errors; these members only keep other code compiling.");
-            source.Member("Not generated.", "public static " + Sdk + "KvSchema Schema => throw new global::System.InvalidOperationException(" +
-                Literal.Of("The layout " + layout.Schema.Name + " has errors.") + ");");
-            source.Member("Not generated.", "public const string CanonicalText = \"\";");
-            source.Member("Not generated.", "public static " + Sdk + "Planning.LayoutFingerprint Fingerprint => default;");
-        }
-        else
-        {
-            Identity(source, plan!);
-            SchemaEmitter.Emit(source, layout.Schema);
-        }
-        source.Line();
-        source.Member("Plans the memory of one rank.", "public static " + Sdk + "Planning.KvPlan Plan(long blocks, " + Sdk +
-            "KvParallel? parallel = null) => " + Sdk + "Planning.KvPlan.Create(Schema, parallel ?? " + Sdk + "KvParallel.Single, blocks);");
+        source.Line("// The layout has errors; these members only keep other code compiling.");
+        source.Member("Not generated.", "public static " + Sdk + "KvSchema Schema => throw new global::System.InvalidOperationException(" +
+            Literal.Of("The layout " + name + " has errors.") + ");");
+        source.Member("Not generated.", "public static string CanonicalText => \"\";");
+        source.Member("Not generated.", "public static " + Sdk + "Planning.LayoutFingerprint Fingerprint => default;");
+        Plan(source);
+    }
+
+    private static void Identity(SourceWriter source, LayoutSpec layout, KvSchema schema)
+    {
+        var print = LayoutFingerprint.Of(schema);
+        SchemaEmitter.Emit(source, schema);
+        source.Member(TextSummary, "public static string CanonicalText => " + Sdk + "KvLayouts.CanonicalText<" + layout.Type.FullName + ">();");
+        source.Member("The hashes of content and placement, for the whole model.",
+            "public static " + Sdk + "Planning.LayoutFingerprint Fingerprint => new(" + Hash(print.Content) + ", " + Hash(print.Placement) + ");");
+        Plan(source);
+    }
+
+    private static void Plan(SourceWriter source) => source.Member(
+        "Plans the memory of one rank.",
+        "public static " + Sdk + "Planning.KvPlan Plan(long blocks, " + Sdk + "KvParallel? parallel = null) => " + Sdk +
+        "Planning.KvPlan.Create(Schema, parallel ?? " + Sdk + "KvParallel.Single, blocks);");
+
+    private static void Groups(SourceWriter source, LayoutSpec layout, KvPlan? plan)
+    {
         for (var i = 0; i < layout.Groups.Count; i++)
         {
-            source.Line();
             var nested = layout.Groups[i].NestedType;
+            source.Line();
+            if (nested is not null && layout.IsPreset)
+                source.Line("/// <summary>The group " + nested.Name + ".</summary>");
             if (nested is not null)
-                source.Open("partial " + nested.Keyword + " " + nested.Name);
+                source.Open((layout.IsPreset ? "public readonly partial " : "partial ") + nested.Keyword + " " + nested.Name);
             GroupEmitter.Emit(source, layout, i, plan?.Groups[i]);
             if (nested is not null)
                 source.Close();
         }
     }
 
-    private static void Identity(SourceWriter source, KvPlan plan)
-    {
-        source.Line("/// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>");
-        source.Line("public const string CanonicalText =");
-        source.Line("    \"\"\"");
-        source.Block(Indented(LayoutText.Canonical(plan)));
-        source.Line();
-        source.Line("    \"\"\";");
-        source.Line();
-        var print = LayoutFingerprint.Of(plan.Schema);
-        source.Line("/// <summary>The hashes of content and placement, for the whole model.</summary>");
-        source.Line("public static " + Sdk + "Planning.LayoutFingerprint Fingerprint => new(");
-        source.Line("    new(" + Hash(print.Content) + "),");
-        source.Line("    new(" + Hash(print.Placement) + "));");
-        source.Line();
-    }
-
-    private static string Indented(string text) => string.Join("\n", text.TrimEnd('\n').Split('\n').Select(line => "    " + line));
-
     private static string Hash(LayoutHash hash) =>
-        string.Join(", ", new[] { hash.A, hash.B, hash.C, hash.D }.Select(Literal.Of));
+        "new(" + string.Join(", ", new[] { hash.A, hash.B, hash.C, hash.D }.Select(Literal.Of)) + ")";
 }

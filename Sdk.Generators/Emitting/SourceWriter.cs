@@ -3,10 +3,11 @@ using System.Text;
 namespace Nixl.Sdk.Generators.Emitting;
 
 /// <summary>Text with indentation. Lines end with \n on every machine, so that output is deterministic.</summary>
-internal sealed class SourceWriter
+/// <param name="depth">How many levels the first line is indented.</param>
+internal sealed class SourceWriter(int depth = 0)
 {
     private readonly StringBuilder _text = new();
-    private int _depth;
+    private int _depth = depth;
 
     public void Line(string line = "")
     {
@@ -33,13 +34,6 @@ internal sealed class SourceWriter
     {
         Line("/// <summary>" + summary + "</summary>");
         Line(line);
-    }
-
-    /// <summary>Lines that keep their own indentation behind the current one.</summary>
-    public void Block(string text)
-    {
-        foreach (var line in text.TrimEnd('\n').Split('\n'))
-            Line(line);
     }
 
     public override string ToString() => _text.ToString();

@@ -9,5 +9,6 @@ namespace Nixl.Sdk.Generators.Model;
 /// <param name="Type">The layout type.</param>
 /// <param name="Schema">Its layout as data.</param>
 /// <param name="Groups">One for each group of the schema.</param>
+/// <param name="IsPreset">True if components and nested types are not declared by the user: they are emitted whole.</param>
 /// <param name="IsStub">True after errors: members exist and throw, so that no second wave of errors follows.</param>
-internal sealed record LayoutSpec(TypeSpec Type, KvSchema Schema, KvList<GroupSpec> Groups, bool IsStub);
+internal sealed record LayoutSpec(TypeSpec Type, KvSchema Schema, KvList<GroupSpec> Groups, bool IsPreset, bool IsStub);

@@ -72,10 +72,34 @@ internal static class AttributeReader
             Units = Named(attribute, nameof(KvComponentSchema.Units), 0),
             ScaleOf = Named<string?>(attribute, nameof(KvComponentSchema.ScaleOf), null),
             Transfer = Named(attribute, nameof(KvComponentSchema.Transfer), true),
+            At = Named(attribute, nameof(KvComponentSchema.At), -1L),
+        };
+    }
+
+    public static KvPreset Preset(AttributeData attribute)
+    {
+        var arguments = attribute.ConstructorArguments;
+        return new KvPreset(arguments.Length == 1 && arguments[0].Value is int value ? (KvEngine)value : KvEngine.None)
+        {
+            Layers = Named(attribute, nameof(KvPreset.Layers), 0),
+            KvHeads = Named(attribute, nameof(KvPreset.KvHeads), 0),
+            HeadDim = Named(attribute, nameof(KvPreset.HeadDim), 0),
+            LatentDim = Named(attribute, nameof(KvPreset.LatentDim), 0),
+            RopeDim = Named(attribute, nameof(KvPreset.RopeDim), 0),
+            IndexerDim = Named(attribute, nameof(KvPreset.IndexerDim), 0),
+            BlockTokens = Named(attribute, nameof(KvPreset.BlockTokens), 0),
+            CacheType = (ElementType)Named(attribute, nameof(KvPreset.CacheType), 0),
+            Window = Named(attribute, nameof(KvPreset.Window), 0),
+            SlidingLayers = NamedInts(attribute, nameof(KvPreset.SlidingLayers)),
+            Share = (KvShare)Named(attribute, nameof(KvPreset.Share), 0),
+            TpSizes = NamedInts(attribute, nameof(KvPreset.TpSizes)),
         };
     }
 
     /// <summary>Where the attribute is written.</summary>
     public static Location? LocationOf(AttributeData attribute) =>
         attribute.ApplicationSyntaxReference is { } reference ? Location.Create(reference.SyntaxTree, reference.Span) : null;
+
+    /// <summary>The declaration that the attribute is written on.</summary>
+    public static SyntaxNode? DeclarationOf(AttributeData attribute) => attribute.ApplicationSyntaxReference?.GetSyntax().Parent?.Parent;
 }

@@ -5,44 +5,65 @@ using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Generators.Parsing;
 
-/// <summary>Reads a type with [KvLayout]. The only code that sees symbols; what it returns holds none.</summary>
+/// <summary>
+/// Reads the symbols of a layout type into a draft that holds none. The generator and the analyzer both begin here and go on with
+/// the resolver, so that they cannot disagree.
+/// </summary>
 internal static class LayoutParser
 {
-    public static ParseResult Parse(GeneratorAttributeSyntaxContext context, CancellationToken cancellation)
+    /// <param name="type">The layout type.</param>
+    /// <param name="attribute">Its [KvLayout] or [KvPreset].</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public static LayoutDraft Parse(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellation)
     {
-        var type = (INamedTypeSymbol)context.TargetSymbol;
-        var attribute = context.Attributes[0];
         var diagnostics = new List<DiagnosticInfo>();
+        var location = LocationInfo.From(AttributeReader.LocationOf(attribute) ?? type.Locations.FirstOrDefault());
         if (!TypeForm.Check(type, diagnostics))
-            return new ParseResult(null, KvList.Create(diagnostics.ToArray()));
+            return new LayoutDraft(null, type.Name, location, KvList.Create(diagnostics.ToArray()));
 
-        var groups = ParseGroups(type, attribute, diagnostics);
-        cancellation.ThrowIfCancellationRequested();
-        var schema = new KvSchema(type.Name, KvList.Create(groups.Select(group => group.Schema).ToArray()))
-        {
-            TpSizes = AttributeReader.NamedInts(attribute, nameof(KvSchema.TpSizes)),
-        };
-        var problems = groups.Count == 0 ? KvList<LayoutProblem>.Empty : LayoutValidator.Check(schema);
-        foreach (var problem in problems)
-        {
-            var location = problem.Group < 0
-                ? AttributeReader.LocationOf(attribute) ?? type.Locations.FirstOrDefault()
-                : groups[problem.Group].LocationOf(problem.Component);
-            diagnostics.Add(DiagnosticInfo.Create(LayoutDiagnostics.Of(problem.Kind), location, Sentence(problem.Message)));
-        }
-        var spec = new LayoutSpec(
-            TypeForm.Describe(type), schema, KvList.Create(groups.Select(group => group.Spec).ToArray()),
-            IsStub: diagnostics.Exists(diagnostic => diagnostic.IsError));
-        return new ParseResult(spec, KvList.Create(diagnostics.ToArray()));
+        return attribute.AttributeClass?.ToDisplayString() == KnownNames.KvPreset
+            ? ParsePreset(type, attribute, location, diagnostics)
+            : ParseDeclared(type, attribute, location, diagnostics, cancellation);
     }
 
-    private static List<GroupParser> ParseGroups(INamedTypeSymbol type, AttributeData attribute, List<DiagnosticInfo> diagnostics)
+    private static LayoutDraft ParsePreset(INamedTypeSymbol type, AttributeData attribute, LocationInfo? location, List<DiagnosticInfo> diagnostics)
     {
-        var groups = new List<GroupParser>();
+        var both = AttributeReader.Find(type, KnownNames.KvLayout) is not null;
+        if (both)
+        {
+            diagnostics.Add(new DiagnosticInfo(
+                LayoutDiagnostics.PresetAndLayout, location, KvList.Create(type.ToDisplayString(SymbolDisplayFormat.CSharpShortErrorMessageFormat))));
+        }
+        var members = type.GetMembers().Where(member => !member.IsImplicitlyDeclared && !GeneratedCode.Contains(member)).Select(member => member.Name);
+        return new LayoutDraft(both ? null : TypeForm.Describe(type), type.Name, location, KvList.Create(diagnostics.ToArray()))
+        {
+            Preset = AttributeReader.Preset(attribute),
+            Members = KvList.Create(members.Distinct().OrderBy(name => name, StringComparer.Ordinal).ToArray()),
+            Model = AttributeReader.Named<string?>(attribute, "Model", null),
+        };
+    }
+
+    private static LayoutDraft ParseDeclared(
+        INamedTypeSymbol type, AttributeData attribute, LocationInfo? location, List<DiagnosticInfo> diagnostics, CancellationToken cancellation)
+    {
+        var groups = ParseGroups(type, attribute, diagnostics);
+        cancellation.ThrowIfCancellationRequested();
+        return new LayoutDraft(TypeForm.Describe(type), type.Name, location, KvList.Create(diagnostics.ToArray()))
+        {
+            Groups = KvList.Create(groups.ToArray()),
+            TpSizes = AttributeReader.NamedInts(attribute, nameof(KvSchema.TpSizes)),
+            Model = AttributeReader.Named<string?>(attribute, "Model", null),
+        };
+    }
+
+    private static List<GroupDraft> ParseGroups(INamedTypeSymbol type, AttributeData attribute, List<DiagnosticInfo> diagnostics)
+    {
+        var groups = new List<GroupDraft>();
         var nested = type.GetTypeMembers()
-            .Where(member => AttributeReader.Find(member, KnownNames.KvGroup) is not null)
-            .OrderBy(member => member.Locations[0].SourceTree?.FilePath, StringComparer.Ordinal)
-            .ThenBy(member => member.Locations[0].SourceSpan.Start)
+            .Select(member => (Type: member, Attribute: AttributeReader.Find(member, KnownNames.KvGroup)!))
+            .Where(member => member.Attribute is not null)
+            .OrderBy(member => member.Attribute.ApplicationSyntaxReference?.SyntaxTree.FilePath, StringComparer.Ordinal)
+            .ThenBy(member => member.Attribute.ApplicationSyntaxReference?.Span.Start)
             .ToList();
         var hasOrder = attribute.ConstructorArguments.Length == 1 && attribute.ConstructorArguments[0].Value is string { Length: > 0 };
         if (hasOrder && nested.Count > 0)
@@ -52,24 +73,22 @@ internal static class LayoutParser
         }
         if (nested.Count == 0)
         {
-            groups.Add(new GroupParser(type, attribute, KvGroupSchema.DefaultName, nested: false, diagnostics));
+            groups.Add(GroupParser.Parse(type, attribute, KvGroupSchema.DefaultName, nested: false, diagnostics));
             return groups;
         }
-        if (nested.Select(member => member.DeclaringSyntaxReferences[0].GetSyntax().Parent).Distinct().Count() > 1)
+        if (nested.Select(member => AttributeReader.DeclarationOf(member.Attribute)?.Parent).Distinct().Count() > 1)
         {
             diagnostics.Add(DiagnosticInfo.Create(
                 LayoutDiagnostics.Spread, type.Locations.FirstOrDefault(), type.ToDisplayString(SymbolDisplayFormat.CSharpShortErrorMessageFormat)));
         }
-        foreach (var member in nested)
+        foreach (var (member, group) in nested)
         {
             if (!TypeForm.Check(member, diagnostics))
                 continue;
             if (LayoutMembers.IsReserved(member.Name))
                 diagnostics.Add(DiagnosticInfo.Create(LayoutDiagnostics.ReservedName, member.Locations.FirstOrDefault(), member.Name));
-            groups.Add(new GroupParser(member, AttributeReader.Find(member, KnownNames.KvGroup)!, member.Name, nested: true, diagnostics));
+            groups.Add(GroupParser.Parse(member, group, member.Name, nested: true, diagnostics));
         }
         return groups;
     }
-
-    private static string Sentence(string message) => char.ToUpperInvariant(message[0]) + message.Substring(1);
 }

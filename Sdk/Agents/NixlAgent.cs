@@ -14,6 +14,7 @@ namespace Nixl.Sdk;
 /// waits up to <see cref="NixlAgentOptions.QuiesceGrace"/> for it to quiesce, and then forces it; after it returns nobody can reach any
 /// memory through this agent.</para>
 /// </remarks>
+[MustDispose("threads, sockets and every registration")]
 public sealed partial class NixlAgent : IAsyncDisposable, IDisposable
 {
     private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);

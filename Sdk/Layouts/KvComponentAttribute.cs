@@ -31,4 +31,10 @@ public sealed class KvComponentAttribute(ElementType type, params int[] shape) :
 
     /// <summary>False: the component has its place in the page but is not moved.</summary>
     public bool Transfer { get; set; } = true;
+
+    /// <summary>
+    /// Where the engine says that the component begins, in bytes within what P stands in (a token's entry, a block's page) of the
+    /// whole model. A check only: if declaration order and order put it elsewhere, that is an overlap (NIXL033) or a gap (NIXL034).
+    /// </summary>
+    public long At { get; set; } = -1;
 }

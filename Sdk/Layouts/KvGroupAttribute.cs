@@ -22,6 +22,12 @@ public class KvGroupAttribute(string order) : Attribute
     public int[]? LayerIndices { get; set; }
 #pragma warning restore CA1819
 
+    /// <summary>
+    /// Which layers of the layout's <see cref="KvLayoutAttribute.Model"/> the group holds, as its <c>layer_types</c> say it:
+    /// <c>full_attention</c> or <c>sliding_attention</c>. Gives layers and window.
+    /// </summary>
+    public string? LayerType { get; set; }
+
     /// <summary>Tokens that one block covers; leave out where there is no token dimension (state).</summary>
     public int BlockTokens { get; set; }
 

@@ -12,4 +12,10 @@ public sealed class KvLayoutAttribute(string order = "") : KvGroupAttribute(orde
 #pragma warning disable CA1819 // Attribute arguments can only be arrays.
     public int[]? TpSizes { get; set; }
 #pragma warning restore CA1819
+
+    /// <summary>
+    /// The project-relative path of a Hugging Face <c>config.json</c> among the project's AdditionalFiles. It gives layers, KV heads,
+    /// windows and the shape of components without one; a number that is given here too must agree.
+    /// </summary>
+    public string? Model { get; set; }
 }

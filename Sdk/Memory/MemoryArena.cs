@@ -9,6 +9,7 @@ namespace Nixl.Sdk;
 /// Thread-safe. The arena owns the memory: spans and addresses are valid until it is unmapped, which happens after
 /// <see cref="Dispose"/> once the last prepared list over it is gone, or when the agent is disposed.
 /// </remarks>
+[MustDispose("mapped and registered memory")]
 public sealed class MemoryArena : IDisposable
 {
     private readonly ArenaHandle _handle;

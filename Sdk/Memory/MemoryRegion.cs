@@ -8,6 +8,7 @@ namespace Nixl.Sdk;
 /// </summary>
 /// <remarks>Thread-safe. Prepared lists over it keep it registered: dispose those first, or use <see cref="Deregister"/>, which says
 /// so.</remarks>
+[MustDispose("registered (pinned) memory")]
 public sealed class MemoryRegion : IDisposable
 {
     private readonly RegionHandle _handle;

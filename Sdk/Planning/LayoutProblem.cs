@@ -13,5 +13,12 @@ public
 sealed record LayoutProblem(LayoutProblemKind Kind, int Group, int Component, string Message)
 {
     /// <summary>True if the layout can be planned all the same.</summary>
-    public bool IsWarning => Kind is LayoutProblemKind.SingleComponent or LayoutProblemKind.TinyPieces;
+    public bool IsWarning => Kind is LayoutProblemKind.SingleComponent or LayoutProblemKind.Alignment or
+        LayoutProblemKind.SmallPieces or LayoutProblemKind.TinyPieces;
+
+    /// <summary>
+    /// The one number that a tool needs to mend it: the size to take out of TpSizes, the bytes of a gap, the PageAlign or BlockTokens
+    /// to set. 0 where there is none.
+    /// </summary>
+    public long Suggestion { get; init; }
 }

@@ -11,6 +11,9 @@ enum LayoutProblemKind
     /// <summary>An order that cannot be read, or a dimension at an impossible place.</summary>
     Order,
 
+    /// <summary>A preset that lacks a number, or whose numbers are superfluous or contradict each other.</summary>
+    Preset,
+
     /// <summary>The order lacks a dimension that the numbers need, or has one that they do not give.</summary>
     Dimension,
 
@@ -31,6 +34,18 @@ enum LayoutProblemKind
 
     /// <summary>The sharding rule does not fit the component, or a tensor-parallel size does not divide it.</summary>
     Sharding,
+
+    /// <summary>A component begins before its predecessor ends, by what its declaration says.</summary>
+    Overlap,
+
+    /// <summary>Bytes between two components belong to neither, by what the declaration of the second says.</summary>
+    Gap,
+
+    /// <summary>Pieces that do not begin at multiples of <see cref="LayoutAdvice.Alignment"/>. A warning.</summary>
+    Alignment,
+
+    /// <summary>Pieces shorter than <see cref="LayoutAdvice.GoodPieceBytes"/>. A hint.</summary>
+    SmallPieces,
 
     /// <summary>A size leaves 64 bits, or the pieces of one block are too many to plan.</summary>
     Overflow,

@@ -53,7 +53,9 @@ static class LayoutValidator
         // A trial with one block: what it cannot do, no plan can. Its sizes also prove that the constants fit.
         try
         {
-            KvPlanner.PlanGroup(group, index, KvParallel.Single, KvPlanner.ModelLayers(schema), 1, default, problems);
+            var plan = KvPlanner.PlanGroup(group, index, KvParallel.Single, KvPlanner.ModelLayers(schema), 1, default, problems);
+            if (plan is not null)
+                ComponentPlaces.Check(plan, orders!, problems);
             foreach (var tp in schema.TpSizes)
                 TryShares(group, index, orders!, tp, problems);
         }
@@ -133,7 +135,7 @@ static class LayoutValidator
         for (var c = 0; c < group.Components.Count; c++)
         {
             if (ShareMath.Share(group, group.Components[c], orders.Has(c, DimKind.Head), tp, 0, out var error) is null)
-                problems.Add(new LayoutProblem(LayoutProblemKind.Sharding, index, c, error!));
+                problems.Add(new LayoutProblem(LayoutProblemKind.Sharding, index, c, error!) { Suggestion = tp });
         }
     }
 }

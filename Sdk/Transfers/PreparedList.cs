@@ -10,6 +10,7 @@ namespace Nixl.Sdk;
 /// Thread-safe; any number of transfers may use it at once. Transfers hold it: disposing it earlier is fine and takes effect when the last
 /// transfer is disposed. A local list keeps its registrations alive.
 /// </remarks>
+[MustDispose("native memory and the registrations that it covers")]
 public sealed class PreparedList : IDisposable
 {
     private readonly ListHandle _handle;

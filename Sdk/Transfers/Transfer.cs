@@ -19,6 +19,7 @@ namespace Nixl.Sdk;
 /// <see cref="Quiesced"/> the transport may still read or write the blocks: after a failure (a time-out above all) they must not be
 /// reused before that.
 /// </remarks>
+[MustDispose("a native transfer, and with it its lists and their registered memory")]
 public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IOperationOwner
 {
     private readonly AgentRuntime _runtime;

@@ -163,6 +163,15 @@ public sealed class DiagnosticTests
     }
 
     [Fact]
+    public void An_attribute_on_two_declarations_is_the_compilers_error_alone()
+    {
+        const string Attribute = "[KvLayout(KvOrder.SplitNhd, Layers = 4, BlockTokens = 16, KvHeads = 8)] public partial struct Layout";
+        var (reported, errors) = GeneratorHarness.Diagnose($"{Attribute} {{ {Key} {Value} }} {Attribute} {{ }}");
+        Assert.Empty(reported);
+        Assert.Contains("CS0579", Assert.Single(errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_component_declared_twice_is_reported()
     {
         var (reported, _) = GeneratorHarness.Diagnose(
@@ -209,6 +218,5 @@ public sealed class DiagnosticTests
     }
 
     private static string TextAt(Diagnostic diagnostic) =>
-        diagnostic.Location.SourceTree?.GetText().ToString(diagnostic.Location.SourceSpan) ??
-        GeneratorHarness.LastSource(diagnostic.Location.GetLineSpan().Path).ToString(diagnostic.Location.SourceSpan);
+        diagnostic.Location.SourceTree!.GetText().ToString(diagnostic.Location.SourceSpan);
 }

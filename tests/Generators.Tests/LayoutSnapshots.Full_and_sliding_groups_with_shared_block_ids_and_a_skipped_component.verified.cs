@@ -4,174 +4,78 @@
 
 partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
 {
-    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
-    public const string CanonicalText =
-        """
-        nixl-kv-layout 1
-        group Full
-          content
-            layers: 1..23/2
-            kv-heads: 8
-            window: 0
-            tokens-per-entry: 1
-            component Key: fp8_e4m3 64
-            component Value: fp8_e4m3 64
-            component KeyScale: f32 1, scale-of Key, not-transferred
-          placement
-            order: L | B P H N D
-            block-tokens: 16
-            page-align: 0
-            pool: kv
-            share: own
-            component Key: shard head
-            component Value: shard head
-            component KeyScale: shard head
-          offsets
-            tensors: 12 = L 12
-            Key: offset 0, B 16896, H 1024 x8, N 64 x16, D 1 x64
-            Value: offset 8192, B 16896, H 1024 x8, N 64 x16, D 1 x64
-            KeyScale: offset 16384, B 16896, H 64 x8, N 4 x16, D 4 x1
-            block: 12 pieces, 196608 bytes
-        group Sliding
-          content
-            layers: 0,2,5
-            kv-heads: 8
-            window: 128
-            tokens-per-entry: 4
-            component Key: bf16 64
-            component Value: bf16 64
-          placement
-            order: L | B P H N D
-            block-tokens: 16
-            page-align: 0
-            pool: kv
-            share: own
-            component Key: shard head
-            component Value: shard head
-          offsets
-            tensors: 3 = L 3
-            Key: offset 0, B 8192, H 512 x8, N 128 x4, D 2 x64
-            Value: offset 4096, B 8192, H 512 x8, N 128 x4, D 2 x64
-            block: 3 pieces, 24576 bytes
-
-        """;
-
-    /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(
-        new(0x52117a67e2885017, 0x9a65b873f627e203, 0x2a6cc0e9b7478b75, 0x61d054961acb439d),
-        new(0xa900723e0bb4873c, 0x72a44c94625e8b3d, 0x4a0216440a94dd93, 0x16a8c3c0825ad890));
-
     /// <summary>The layout as data.</summary>
     public static global::Nixl.Sdk.KvSchema Schema { get; } = new("Layout",
     [
-        new("Full", "L | B P H N D")
-        {
-            Layers = 12, FirstLayer = 1, LayerStep = 2, BlockTokens = 16, KvHeads = 8, Pool = "kv",
-            Components =
-            [
-                new("Key", global::Nixl.Sdk.ElementType.Fp8E4M3, [64]),
-                new("Value", global::Nixl.Sdk.ElementType.Fp8E4M3, [64]),
-                new("KeyScale", global::Nixl.Sdk.ElementType.Float32, [1]) { ScaleOf = "Key", Transfer = false },
-            ],
-        },
-        new("Sliding", "L | B P H N D")
-        {
-            Layers = 3, LayerIndices = [0, 2, 5], BlockTokens = 16, Window = 128, TokensPerEntry = 4, KvHeads = 8, Pool = "kv",
-            Components =
-            [
-                new("Key", global::Nixl.Sdk.ElementType.BFloat16, [64]),
-                new("Value", global::Nixl.Sdk.ElementType.BFloat16, [64]),
-            ],
-        },
+        new("Full", "L | B P H N D") { Layers = 12, FirstLayer = 1, LayerStep = 2, BlockTokens = 16, KvHeads = 8, Pool = "kv", Components =
+        [
+            new("Key", global::Nixl.Sdk.ElementType.Fp8E4M3, [64]),
+            new("Value", global::Nixl.Sdk.ElementType.Fp8E4M3, [64]),
+            new("KeyScale", global::Nixl.Sdk.ElementType.Float32, [1]) { ScaleOf = "Key", Transfer = false },
+        ] },
+        new("Sliding", "L | B P H N D") { Layers = 3, LayerIndices = [0, 2, 5], BlockTokens = 16, Window = 128, TokensPerEntry = 4, KvHeads = 8, Pool = "kv", Components =
+        [
+            new("Key", global::Nixl.Sdk.ElementType.BFloat16, [64]),
+            new("Value", global::Nixl.Sdk.ElementType.BFloat16, [64]),
+        ] },
     ]);
-
+    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
+    public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
+    /// <summary>The hashes of content and placement, for the whole model.</summary>
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x52117a67e2885017, 0x9a65b873f627e203, 0x2a6cc0e9b7478b75, 0x61d054961acb439d), new(0xa900723e0bb4873c, 0x72a44c94625e8b3d, 0x4a0216440a94dd93, 0x16a8c3c0825ad890));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 
     partial struct Full
     {
-        /// <summary>Layers of the whole model.</summary>
-        public const int Layers = 12;
-        /// <summary>Tokens of one block.</summary>
-        public const int BlockTokens = 16;
-        /// <summary>KV heads of the whole model.</summary>
-        public const int KvHeads = 8;
-        /// <summary>Separate tensors of the whole model; their base addresses are given in this number.</summary>
-        public const int TensorCount = 12;
-        /// <summary>Contiguous pieces of one block.</summary>
-        public const int PiecesPerBlock = 12;
-        /// <summary>Transferred bytes of one block, all heads and layers.</summary>
-        public const long BytesPerBlock = 196608;
-        /// <summary>Transferred bytes of one block in one layer, all heads.</summary>
-        public const long BytesPerBlockAndLayer = 16384;
+        /// <summary>Of the whole model: layers, tokens of one block, KV heads.</summary>
+        public const int Layers = 12, BlockTokens = 16, KvHeads = 8;
+        /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
+        public const int TensorCount = 12, PiecesPerBlock = 12;
+        /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>
+        public const long BytesPerBlock = 196608, BytesPerBlockAndLayer = 16384;
         /// <summary>Bytes of one block in memory, with padding and with what is not transferred.</summary>
         public const long PageBytesPerBlock = 202752;
-        /// <summary>Transferred bytes of one token, all heads and layers, rounded up.</summary>
-        public const long BytesPerToken = 12288;
-        /// <summary>Bytes of one token and KV head, all layers, of the components that are split by head.</summary>
-        public const long BytesPerTokenAndHead = 1536;
-
+        /// <summary>Transferred bytes of one token, all layers, rounded up: of all heads, of one head (of components by head).</summary>
+        public const long BytesPerToken = 12288, BytesPerTokenAndHead = 1536;
         public static partial global::Nixl.Sdk.KvComponent Key => new(Schema, 0, 0);
         public static partial global::Nixl.Sdk.KvComponent Value => new(Schema, 0, 1);
         public static partial global::Nixl.Sdk.KvComponent KeyScale => new(Schema, 0, 2);
-
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.Build"/>
-        public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) =>
-            global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
+        public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) => global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareLocal"/>
-        public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-            global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
+        public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareRemote"/>
-        public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-            global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
+        public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
         /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.WriteBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-            remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
         /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.ReadBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-            remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
     }
 
     partial struct Sliding
     {
-        /// <summary>Layers of the whole model.</summary>
-        public const int Layers = 3;
-        /// <summary>Tokens of one block.</summary>
-        public const int BlockTokens = 16;
-        /// <summary>KV heads of the whole model.</summary>
-        public const int KvHeads = 8;
-        /// <summary>Separate tensors of the whole model; their base addresses are given in this number.</summary>
-        public const int TensorCount = 3;
-        /// <summary>Contiguous pieces of one block.</summary>
-        public const int PiecesPerBlock = 3;
-        /// <summary>Transferred bytes of one block, all heads and layers.</summary>
-        public const long BytesPerBlock = 24576;
-        /// <summary>Transferred bytes of one block in one layer, all heads.</summary>
-        public const long BytesPerBlockAndLayer = 8192;
+        /// <summary>Of the whole model: layers, tokens of one block, KV heads.</summary>
+        public const int Layers = 3, BlockTokens = 16, KvHeads = 8;
+        /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
+        public const int TensorCount = 3, PiecesPerBlock = 3;
+        /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>
+        public const long BytesPerBlock = 24576, BytesPerBlockAndLayer = 8192;
         /// <summary>Bytes of one block in memory, with padding and with what is not transferred.</summary>
         public const long PageBytesPerBlock = 24576;
-        /// <summary>Transferred bytes of one token, all heads and layers, rounded up.</summary>
-        public const long BytesPerToken = 1536;
-        /// <summary>Bytes of one token and KV head, all layers, of the components that are split by head.</summary>
-        public const long BytesPerTokenAndHead = 192;
-
+        /// <summary>Transferred bytes of one token, all layers, rounded up: of all heads, of one head (of components by head).</summary>
+        public const long BytesPerToken = 1536, BytesPerTokenAndHead = 192;
         public static partial global::Nixl.Sdk.KvComponent Key => new(Schema, 1, 0);
         public static partial global::Nixl.Sdk.KvComponent Value => new(Schema, 1, 1);
-
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.Build"/>
-        public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) =>
-            global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[1], bases, blockIds, destination);
+        public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) => global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[1], bases, blockIds, destination);
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareLocal"/>
-        public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-            global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[1], bases);
+        public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[1], bases);
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareRemote"/>
-        public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-            global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[1], bases);
+        public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[1], bases);
         /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.WriteBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-            remote.WriteBlocksAsync(1, localBlocks, remoteBlocks, options, cancellationToken);
+        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.WriteBlocksAsync(1, localBlocks, remoteBlocks, options, cancellationToken);
         /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.ReadBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-            remote.ReadBlocksAsync(1, localBlocks, remoteBlocks, options, cancellationToken);
+        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.ReadBlocksAsync(1, localBlocks, remoteBlocks, options, cancellationToken);
     }
 }

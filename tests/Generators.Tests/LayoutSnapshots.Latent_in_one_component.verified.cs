@@ -4,84 +4,40 @@
 
 partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
 {
-    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
-    public const string CanonicalText =
-        """
-        nixl-kv-layout 1
-        group kv
-          content
-            layers: 0..60
-            kv-heads: 0
-            window: 0
-            tokens-per-entry: 1
-            component Latent: bf16 576
-          placement
-            order: L | B N D
-            block-tokens: 16
-            page-align: 0
-            pool: -
-            share: own
-            component Latent: shard replicated
-          offsets
-            tensors: 61 = L 61
-            Latent: offset 0, B 18432, N 1152 x16, D 2 x576
-            block: 61 pieces, 1124352 bytes
-
-        """;
-
-    /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(
-        new(0xba39ab52914d761a, 0x5a7f57c21e879275, 0x9b5175732a86f91a, 0x538a961142eab3f4),
-        new(0x02e609abe0f9bff9, 0x4e24a91397340a42, 0xd2faf5e1410408f2, 0x28f7621440ccd4b5));
-
     /// <summary>The layout as data.</summary>
     public static global::Nixl.Sdk.KvSchema Schema { get; } = new("Layout",
     [
-        new("kv", "L | B N D")
-        {
-            Layers = 61, BlockTokens = 16,
-            Components =
-            [
-                new("Latent", global::Nixl.Sdk.ElementType.BFloat16, [576]),
-            ],
-        },
+        new("kv", "L | B N D") { Layers = 61, BlockTokens = 16, Components =
+        [
+            new("Latent", global::Nixl.Sdk.ElementType.BFloat16, [576]),
+        ] },
     ]);
-
+    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
+    public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
+    /// <summary>The hashes of content and placement, for the whole model.</summary>
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xba39ab52914d761a, 0x5a7f57c21e879275, 0x9b5175732a86f91a, 0x538a961142eab3f4), new(0x02e609abe0f9bff9, 0x4e24a91397340a42, 0xd2faf5e1410408f2, 0x28f7621440ccd4b5));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 
-    /// <summary>Layers of the whole model.</summary>
-    public const int Layers = 61;
-    /// <summary>Tokens of one block.</summary>
-    public const int BlockTokens = 16;
-    /// <summary>Separate tensors of the whole model; their base addresses are given in this number.</summary>
-    public const int TensorCount = 61;
-    /// <summary>Contiguous pieces of one block.</summary>
-    public const int PiecesPerBlock = 61;
-    /// <summary>Transferred bytes of one block, all heads and layers.</summary>
-    public const long BytesPerBlock = 1124352;
-    /// <summary>Transferred bytes of one block in one layer, all heads.</summary>
-    public const long BytesPerBlockAndLayer = 18432;
+    /// <summary>Of the whole model: layers, tokens of one block.</summary>
+    public const int Layers = 61, BlockTokens = 16;
+    /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
+    public const int TensorCount = 61, PiecesPerBlock = 61;
+    /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>
+    public const long BytesPerBlock = 1124352, BytesPerBlockAndLayer = 18432;
     /// <summary>Bytes of one block in memory, with padding and with what is not transferred.</summary>
     public const long PageBytesPerBlock = 1124352;
-    /// <summary>Transferred bytes of one token, all heads and layers, rounded up.</summary>
+    /// <summary>Transferred bytes of one token, all layers, rounded up: of all heads.</summary>
     public const long BytesPerToken = 70272;
-
     public static partial global::Nixl.Sdk.KvComponent Latent => new(Schema, 0, 0);
-
     /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.Build"/>
-    public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) =>
-        global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
+    public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) => global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
     /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareLocal"/>
-    public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-        global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
+    public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
     /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareRemote"/>
-    public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-        global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
+    public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
     /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.WriteBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-        remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
     /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.ReadBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-        remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
 }

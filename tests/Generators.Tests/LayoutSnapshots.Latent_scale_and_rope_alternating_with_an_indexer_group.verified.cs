@@ -6,166 +6,78 @@ namespace Models;
 
 partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Models.Layout>
 {
-    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
-    public const string CanonicalText =
-        """
-        nixl-kv-layout 1
-        group Mla
-          content
-            layers: 0..60
-            kv-heads: 0
-            window: 0
-            tokens-per-entry: 1
-            component Latent: fp8_e4m3 512
-            component Scale: f32 4, scale-of Latent
-            component Rope: bf16 64
-          placement
-            order: L | B N P D
-            block-tokens: 64
-            page-align: 0
-            pool: -
-            share: own
-            component Latent: shard replicated
-            component Scale: shard replicated
-            component Rope: shard replicated
-          offsets
-            tensors: 61 = L 61
-            Latent: offset 0, B 41984, N 656 x64, D 1 x512
-            Scale: offset 512, B 41984, N 656 x64, D 4 x4
-            Rope: offset 528, B 41984, N 656 x64, D 2 x64
-            block: 61 pieces, 2561024 bytes
-        group Indexer
-          content
-            layers: 0..60
-            kv-heads: 0
-            window: 0
-            tokens-per-entry: 1
-            component Key: fp8_e4m3 128
-            component Scale: f32 1, scale-of Key
-          placement
-            order: L | B P N D
-            block-tokens: 64
-            page-align: 0
-            pool: -
-            share: own
-            component Key: shard replicated
-            component Scale: shard replicated
-          offsets
-            tensors: 61 = L 61
-            Key: offset 0, B 8448, N 128 x64, D 1 x128
-            Scale: offset 8192, B 8448, N 4 x64, D 4 x1
-            block: 61 pieces, 515328 bytes
-
-        """;
-
-    /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(
-        new(0xb138e80c3ee4b51d, 0xf2c1098ef8596769, 0xc120456de4a622fc, 0x7555476c8c0dd99c),
-        new(0xe7f1b4e472e08034, 0xb94e4c83ba7f8a41, 0x79a56addded062e9, 0x85b7595b3879a220));
-
     /// <summary>The layout as data.</summary>
     public static global::Nixl.Sdk.KvSchema Schema { get; } = new("Layout",
     [
-        new("Mla", "L | B N P D")
-        {
-            Layers = 61, BlockTokens = 64,
-            Components =
-            [
-                new("Latent", global::Nixl.Sdk.ElementType.Fp8E4M3, [512]),
-                new("Scale", global::Nixl.Sdk.ElementType.Float32, [4]) { ScaleOf = "Latent" },
-                new("Rope", global::Nixl.Sdk.ElementType.BFloat16, [64]),
-            ],
-        },
-        new("Indexer", "L | B P N D")
-        {
-            Layers = 61, BlockTokens = 64,
-            Components =
-            [
-                new("Key", global::Nixl.Sdk.ElementType.Fp8E4M3, [128]),
-                new("Scale", global::Nixl.Sdk.ElementType.Float32, [1]) { ScaleOf = "Key" },
-            ],
-        },
+        new("Mla", "L | B N P D") { Layers = 61, BlockTokens = 64, Components =
+        [
+            new("Latent", global::Nixl.Sdk.ElementType.Fp8E4M3, [512]),
+            new("Scale", global::Nixl.Sdk.ElementType.Float32, [4]) { ScaleOf = "Latent" },
+            new("Rope", global::Nixl.Sdk.ElementType.BFloat16, [64]),
+        ] },
+        new("Indexer", "L | B P N D") { Layers = 61, BlockTokens = 64, Components =
+        [
+            new("Key", global::Nixl.Sdk.ElementType.Fp8E4M3, [128]),
+            new("Scale", global::Nixl.Sdk.ElementType.Float32, [1]) { ScaleOf = "Key" },
+        ] },
     ]);
-
+    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
+    public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Models.Layout>();
+    /// <summary>The hashes of content and placement, for the whole model.</summary>
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xb138e80c3ee4b51d, 0xf2c1098ef8596769, 0xc120456de4a622fc, 0x7555476c8c0dd99c), new(0xe7f1b4e472e08034, 0xb94e4c83ba7f8a41, 0x79a56addded062e9, 0x85b7595b3879a220));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 
     partial struct Mla
     {
-        /// <summary>Layers of the whole model.</summary>
-        public const int Layers = 61;
-        /// <summary>Tokens of one block.</summary>
-        public const int BlockTokens = 64;
-        /// <summary>Separate tensors of the whole model; their base addresses are given in this number.</summary>
-        public const int TensorCount = 61;
-        /// <summary>Contiguous pieces of one block.</summary>
-        public const int PiecesPerBlock = 61;
-        /// <summary>Transferred bytes of one block, all heads and layers.</summary>
-        public const long BytesPerBlock = 2561024;
-        /// <summary>Transferred bytes of one block in one layer, all heads.</summary>
-        public const long BytesPerBlockAndLayer = 41984;
+        /// <summary>Of the whole model: layers, tokens of one block.</summary>
+        public const int Layers = 61, BlockTokens = 64;
+        /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
+        public const int TensorCount = 61, PiecesPerBlock = 61;
+        /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>
+        public const long BytesPerBlock = 2561024, BytesPerBlockAndLayer = 41984;
         /// <summary>Bytes of one block in memory, with padding and with what is not transferred.</summary>
         public const long PageBytesPerBlock = 2561024;
-        /// <summary>Transferred bytes of one token, all heads and layers, rounded up.</summary>
+        /// <summary>Transferred bytes of one token, all layers, rounded up: of all heads.</summary>
         public const long BytesPerToken = 40016;
-
         public static partial global::Nixl.Sdk.KvComponent Latent => new(Schema, 0, 0);
         public static partial global::Nixl.Sdk.KvComponent Scale => new(Schema, 0, 1);
         public static partial global::Nixl.Sdk.KvComponent Rope => new(Schema, 0, 2);
-
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.Build"/>
-        public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) =>
-            global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
+        public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) => global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareLocal"/>
-        public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-            global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
+        public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareRemote"/>
-        public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-            global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
+        public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
         /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.WriteBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-            remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
         /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.ReadBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-            remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
     }
 
     partial struct Indexer
     {
-        /// <summary>Layers of the whole model.</summary>
-        public const int Layers = 61;
-        /// <summary>Tokens of one block.</summary>
-        public const int BlockTokens = 64;
-        /// <summary>Separate tensors of the whole model; their base addresses are given in this number.</summary>
-        public const int TensorCount = 61;
-        /// <summary>Contiguous pieces of one block.</summary>
-        public const int PiecesPerBlock = 61;
-        /// <summary>Transferred bytes of one block, all heads and layers.</summary>
-        public const long BytesPerBlock = 515328;
-        /// <summary>Transferred bytes of one block in one layer, all heads.</summary>
-        public const long BytesPerBlockAndLayer = 8448;
+        /// <summary>Of the whole model: layers, tokens of one block.</summary>
+        public const int Layers = 61, BlockTokens = 64;
+        /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
+        public const int TensorCount = 61, PiecesPerBlock = 61;
+        /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>
+        public const long BytesPerBlock = 515328, BytesPerBlockAndLayer = 8448;
         /// <summary>Bytes of one block in memory, with padding and with what is not transferred.</summary>
         public const long PageBytesPerBlock = 515328;
-        /// <summary>Transferred bytes of one token, all heads and layers, rounded up.</summary>
+        /// <summary>Transferred bytes of one token, all layers, rounded up: of all heads.</summary>
         public const long BytesPerToken = 8052;
-
         public static partial global::Nixl.Sdk.KvComponent Key => new(Schema, 1, 0);
         public static partial global::Nixl.Sdk.KvComponent Scale => new(Schema, 1, 1);
-
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.Build"/>
-        public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) =>
-            global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[1], bases, blockIds, destination);
+        public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) => global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[1], bases, blockIds, destination);
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareLocal"/>
-        public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-            global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[1], bases);
+        public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[1], bases);
         /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareRemote"/>
-        public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-            global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[1], bases);
+        public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[1], bases);
         /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.WriteBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-            remote.WriteBlocksAsync(1, localBlocks, remoteBlocks, options, cancellationToken);
+        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.WriteBlocksAsync(1, localBlocks, remoteBlocks, options, cancellationToken);
         /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.ReadBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-            remote.ReadBlocksAsync(1, localBlocks, remoteBlocks, options, cancellationToken);
+        public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.ReadBlocksAsync(1, localBlocks, remoteBlocks, options, cancellationToken);
     }
 }

@@ -10,95 +10,44 @@ partial class Outer
     {
         partial record @class : global::Nixl.Sdk.IKvLayout<global::Models.@namespace.Outer.Middle.@class>
         {
-            /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
-            public const string CanonicalText =
-                """
-                nixl-kv-layout 1
-                group kv
-                  content
-                    layers: 0..1
-                    kv-heads: 2
-                    window: 0
-                    tokens-per-entry: 1
-                    component event: f16 8
-                    component Value: f16 8
-                  placement
-                    order: L P | B N H D
-                    block-tokens: 4
-                    page-align: 0
-                    pool: -
-                    share: own
-                    component event: shard head
-                    component Value: shard head
-                  offsets
-                    tensors: 4 = L 2 x P 2
-                    event: offset 0, B 128, N 32 x4, H 16 x2, D 2 x8
-                    Value: offset 0, B 128, N 32 x4, H 16 x2, D 2 x8
-                    block: 4 pieces, 512 bytes
-
-                """;
-
-            /// <summary>The hashes of content and placement, for the whole model.</summary>
-            public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(
-                new(0x8a81ad2dea08dbf4, 0xbaa8cfc02152e1af, 0xe5a2f1db375554eb, 0x89e42ed6d103542d),
-                new(0x484631a281eda3a2, 0xbc3d773b4d9c5e09, 0x703cf6b10bbeceed, 0xd0c9e358a2f4e42d));
-
             /// <summary>The layout as data.</summary>
             public static global::Nixl.Sdk.KvSchema Schema { get; } = new("class",
             [
-                new("kv", "L P | B N H D")
-                {
-                    Layers = 2, BlockTokens = 4, KvHeads = 2,
-                    Components =
-                    [
-                        new("event", global::Nixl.Sdk.ElementType.Float16, [8]),
-                        new("Value", global::Nixl.Sdk.ElementType.Float16, [8]),
-                    ],
-                },
+                new("kv", "L P | B N H D") { Layers = 2, BlockTokens = 4, KvHeads = 2, Components =
+                [
+                    new("event", global::Nixl.Sdk.ElementType.Float16, [8]),
+                    new("Value", global::Nixl.Sdk.ElementType.Float16, [8]),
+                ] },
             ]);
-
+            /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
+            public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Models.@namespace.Outer.Middle.@class>();
+            /// <summary>The hashes of content and placement, for the whole model.</summary>
+            public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x8a81ad2dea08dbf4, 0xbaa8cfc02152e1af, 0xe5a2f1db375554eb, 0x89e42ed6d103542d), new(0x484631a281eda3a2, 0xbc3d773b4d9c5e09, 0x703cf6b10bbeceed, 0xd0c9e358a2f4e42d));
             /// <summary>Plans the memory of one rank.</summary>
             public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 
-            /// <summary>Layers of the whole model.</summary>
-            public const int Layers = 2;
-            /// <summary>Tokens of one block.</summary>
-            public const int BlockTokens = 4;
-            /// <summary>KV heads of the whole model.</summary>
-            public const int KvHeads = 2;
-            /// <summary>Separate tensors of the whole model; their base addresses are given in this number.</summary>
-            public const int TensorCount = 4;
-            /// <summary>Contiguous pieces of one block.</summary>
-            public const int PiecesPerBlock = 4;
-            /// <summary>Transferred bytes of one block, all heads and layers.</summary>
-            public const long BytesPerBlock = 512;
-            /// <summary>Transferred bytes of one block in one layer, all heads.</summary>
-            public const long BytesPerBlockAndLayer = 256;
+            /// <summary>Of the whole model: layers, tokens of one block, KV heads.</summary>
+            public const int Layers = 2, BlockTokens = 4, KvHeads = 2;
+            /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
+            public const int TensorCount = 4, PiecesPerBlock = 4;
+            /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>
+            public const long BytesPerBlock = 512, BytesPerBlockAndLayer = 256;
             /// <summary>Bytes of one block in memory, with padding and with what is not transferred.</summary>
             public const long PageBytesPerBlock = 512;
-            /// <summary>Transferred bytes of one token, all heads and layers, rounded up.</summary>
-            public const long BytesPerToken = 128;
-            /// <summary>Bytes of one token and KV head, all layers, of the components that are split by head.</summary>
-            public const long BytesPerTokenAndHead = 64;
-
+            /// <summary>Transferred bytes of one token, all layers, rounded up: of all heads, of one head (of components by head).</summary>
+            public const long BytesPerToken = 128, BytesPerTokenAndHead = 64;
             internal static partial global::Nixl.Sdk.KvComponent @event => new(Schema, 0, 0);
             internal static partial global::Nixl.Sdk.KvComponent Value => new(Schema, 0, 1);
-
             /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.Build"/>
-            public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) =>
-                global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
+            public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) => global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
             /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareLocal"/>
-            public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-                global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
+            public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
             /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareRemote"/>
-            public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-                global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
+            public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
             /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.WriteBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-            public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.@namespace.Outer.Middle.@class> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-                remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+            public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.@namespace.Outer.Middle.@class> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
             /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.ReadBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-            public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.@namespace.Outer.Middle.@class> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-                remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+            public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Models.@namespace.Outer.Middle.@class> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
         }
     }
 }

@@ -4,95 +4,44 @@
 
 partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
 {
-    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
-    public const string CanonicalText =
-        """
-        nixl-kv-layout 1
-        group kv
-          content
-            layers: 0..22
-            kv-heads: 0
-            window: 0
-            tokens-per-entry: 1
-            component X: bf16 4096x3
-            component B: bf16 1024x3
-            component C: bf16 1024x3
-            component Ssm: f32 64x64x128
-          placement
-            order: L | B P D
-            block-tokens: 0
-            page-align: 4096
-            pool: -
-            share: own
-            component X: shard units 64
-            component B: shard units 8
-            component C: shard units 8
-            component Ssm: shard units 64
-          offsets
-            tensors: 23 = L 23
-            X: offset 0, B 2134016, D 2 x12288
-            B: offset 24576, B 2134016, D 2 x3072
-            C: offset 30720, B 2134016, D 2 x3072
-            Ssm: offset 36864, B 2134016, D 4 x524288
-            block: 23 pieces, 49082368 bytes
-
-        """;
-
-    /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(
-        new(0x4606317f62962e91, 0xb576b66a5986caba, 0xf3cddb791ecb13e8, 0x8a4a7138a91f7968),
-        new(0x2db3340ad0b90082, 0x5a15ea5900f689d2, 0x6ab55efe72cd65fb, 0xbd6f4488e4e392ff));
-
     /// <summary>The layout as data.</summary>
     public static global::Nixl.Sdk.KvSchema Schema { get; } = new("Layout",
     [
-        new("kv", "L | B P D")
-        {
-            Layers = 23, PageAlign = 4096,
-            Components =
-            [
-                new("X", global::Nixl.Sdk.ElementType.BFloat16, [4096, 3]) { Shard = global::Nixl.Sdk.KvShard.Units, Units = 64 },
-                new("B", global::Nixl.Sdk.ElementType.BFloat16, [1024, 3]) { Shard = global::Nixl.Sdk.KvShard.Units, Units = 8 },
-                new("C", global::Nixl.Sdk.ElementType.BFloat16, [1024, 3]) { Shard = global::Nixl.Sdk.KvShard.Units, Units = 8 },
-                new("Ssm", global::Nixl.Sdk.ElementType.Float32, [64, 64, 128]) { Shard = global::Nixl.Sdk.KvShard.Units, Units = 64 },
-            ],
-        },
+        new("kv", "L | B P D") { Layers = 23, PageAlign = 4096, Components =
+        [
+            new("X", global::Nixl.Sdk.ElementType.BFloat16, [4096, 3]) { Shard = global::Nixl.Sdk.KvShard.Units, Units = 64 },
+            new("B", global::Nixl.Sdk.ElementType.BFloat16, [1024, 3]) { Shard = global::Nixl.Sdk.KvShard.Units, Units = 8 },
+            new("C", global::Nixl.Sdk.ElementType.BFloat16, [1024, 3]) { Shard = global::Nixl.Sdk.KvShard.Units, Units = 8 },
+            new("Ssm", global::Nixl.Sdk.ElementType.Float32, [64, 64, 128]) { Shard = global::Nixl.Sdk.KvShard.Units, Units = 64 },
+        ] },
     ]);
-
+    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
+    public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
+    /// <summary>The hashes of content and placement, for the whole model.</summary>
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x4606317f62962e91, 0xb576b66a5986caba, 0xf3cddb791ecb13e8, 0x8a4a7138a91f7968), new(0x2db3340ad0b90082, 0x5a15ea5900f689d2, 0x6ab55efe72cd65fb, 0xbd6f4488e4e392ff));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 
-    /// <summary>Layers of the whole model.</summary>
+    /// <summary>Of the whole model: layers.</summary>
     public const int Layers = 23;
-    /// <summary>Separate tensors of the whole model; their base addresses are given in this number.</summary>
-    public const int TensorCount = 23;
-    /// <summary>Contiguous pieces of one block.</summary>
-    public const int PiecesPerBlock = 23;
-    /// <summary>Transferred bytes of one block, all heads and layers.</summary>
-    public const long BytesPerBlock = 49082368;
-    /// <summary>Transferred bytes of one block in one layer, all heads.</summary>
-    public const long BytesPerBlockAndLayer = 2134016;
+    /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
+    public const int TensorCount = 23, PiecesPerBlock = 23;
+    /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>
+    public const long BytesPerBlock = 49082368, BytesPerBlockAndLayer = 2134016;
     /// <summary>Bytes of one block in memory, with padding and with what is not transferred.</summary>
     public const long PageBytesPerBlock = 49082368;
-
     public static partial global::Nixl.Sdk.KvComponent X => new(Schema, 0, 0);
     public static partial global::Nixl.Sdk.KvComponent B => new(Schema, 0, 1);
     public static partial global::Nixl.Sdk.KvComponent C => new(Schema, 0, 2);
     public static partial global::Nixl.Sdk.KvComponent Ssm => new(Schema, 0, 3);
-
     /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.Build"/>
-    public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) =>
-        global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
+    public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) => global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
     /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareLocal"/>
-    public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-        global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
+    public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
     /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareRemote"/>
-    public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-        global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
+    public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
     /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.WriteBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-        remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
     /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.ReadBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-        remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
 }

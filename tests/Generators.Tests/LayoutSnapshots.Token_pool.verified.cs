@@ -4,93 +4,42 @@
 
 partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
 {
-    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
-    public const string CanonicalText =
-        """
-        nixl-kv-layout 1
-        group kv
-          content
-            layers: 0..79
-            kv-heads: 8
-            window: 0
-            tokens-per-entry: 1
-            component Key: bf16 128
-            component Value: bf16 128
-          placement
-            order: L P | T H D
-            block-tokens: 1
-            page-align: 0
-            pool: -
-            share: own
-            component Key: shard head
-            component Value: shard head
-          offsets
-            tensors: 160 = L 80 x P 2
-            Key: offset 0, B 2048, N 2048 x1, H 256 x8, D 2 x128
-            Value: offset 0, B 2048, N 2048 x1, H 256 x8, D 2 x128
-            block: 160 pieces, 327680 bytes
-
-        """;
-
-    /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(
-        new(0x37fd13aa3186dd5f, 0x1c45fd6e6cdb3940, 0x8bb08b8cd567dc68, 0xc82b9ef3f6ba5fc3),
-        new(0xedaa64ab91229f4b, 0xd9967e4477723ac4, 0xee7bbd9f3f944ace, 0x03baca937bf17725));
-
     /// <summary>The layout as data.</summary>
     public static global::Nixl.Sdk.KvSchema Schema { get; } = new("Layout",
     [
-        new("kv", "L P | T H D")
-        {
-            Layers = 80, BlockTokens = 1, KvHeads = 8,
-            Components =
-            [
-                new("Key", global::Nixl.Sdk.ElementType.BFloat16, [128]),
-                new("Value", global::Nixl.Sdk.ElementType.BFloat16, [128]),
-            ],
-        },
+        new("kv", "L P | T H D") { Layers = 80, BlockTokens = 1, KvHeads = 8, Components =
+        [
+            new("Key", global::Nixl.Sdk.ElementType.BFloat16, [128]),
+            new("Value", global::Nixl.Sdk.ElementType.BFloat16, [128]),
+        ] },
     ]);
-
+    /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
+    public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
+    /// <summary>The hashes of content and placement, for the whole model.</summary>
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x37fd13aa3186dd5f, 0x1c45fd6e6cdb3940, 0x8bb08b8cd567dc68, 0xc82b9ef3f6ba5fc3), new(0xedaa64ab91229f4b, 0xd9967e4477723ac4, 0xee7bbd9f3f944ace, 0x03baca937bf17725));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 
-    /// <summary>Layers of the whole model.</summary>
-    public const int Layers = 80;
-    /// <summary>Tokens of one block.</summary>
-    public const int BlockTokens = 1;
-    /// <summary>KV heads of the whole model.</summary>
-    public const int KvHeads = 8;
-    /// <summary>Separate tensors of the whole model; their base addresses are given in this number.</summary>
-    public const int TensorCount = 160;
-    /// <summary>Contiguous pieces of one block.</summary>
-    public const int PiecesPerBlock = 160;
-    /// <summary>Transferred bytes of one block, all heads and layers.</summary>
-    public const long BytesPerBlock = 327680;
-    /// <summary>Transferred bytes of one block in one layer, all heads.</summary>
-    public const long BytesPerBlockAndLayer = 4096;
+    /// <summary>Of the whole model: layers, tokens of one block, KV heads.</summary>
+    public const int Layers = 80, BlockTokens = 1, KvHeads = 8;
+    /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
+    public const int TensorCount = 160, PiecesPerBlock = 160;
+    /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>
+    public const long BytesPerBlock = 327680, BytesPerBlockAndLayer = 4096;
     /// <summary>Bytes of one block in memory, with padding and with what is not transferred.</summary>
     public const long PageBytesPerBlock = 327680;
-    /// <summary>Transferred bytes of one token, all heads and layers, rounded up.</summary>
-    public const long BytesPerToken = 327680;
-    /// <summary>Bytes of one token and KV head, all layers, of the components that are split by head.</summary>
-    public const long BytesPerTokenAndHead = 40960;
-
+    /// <summary>Transferred bytes of one token, all layers, rounded up: of all heads, of one head (of components by head).</summary>
+    public const long BytesPerToken = 327680, BytesPerTokenAndHead = 40960;
     public static partial global::Nixl.Sdk.KvComponent Key => new(Schema, 0, 0);
     public static partial global::Nixl.Sdk.KvComponent Value => new(Schema, 0, 1);
-
     /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.Build"/>
-    public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) =>
-        global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
+    public static int BuildDescriptors(global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases, global::System.ReadOnlySpan<int> blockIds, global::System.Span<global::Nixl.Sdk.MemoryDescriptor> destination) => global::Nixl.Sdk.KvDescriptors.Build(plan.Groups[0], bases, blockIds, destination);
     /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareLocal"/>
-    public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-        global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
+    public static global::Nixl.Sdk.PreparedList PrepareLocal(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareLocal(agent, plan.Groups[0], bases);
     /// <inheritdoc cref="global::Nixl.Sdk.KvDescriptors.PrepareRemote"/>
-    public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) =>
-        global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
+    public static global::Nixl.Sdk.PreparedList PrepareRemote(global::Nixl.Sdk.NixlAgent agent, global::Nixl.Sdk.RemoteAgent peer, global::Nixl.Sdk.Planning.KvPlan plan, global::System.ReadOnlySpan<ulong> bases) => global::Nixl.Sdk.KvDescriptors.PrepareRemote(agent, peer, plan.Groups[0], bases);
     /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.WriteBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-        remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> WriteBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.WriteBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
     /// <inheritdoc cref="global::Nixl.Sdk.RemoteKvPool.ReadBlocksAsync(int, global::System.ReadOnlySpan{int}, global::System.ReadOnlySpan{int}, in global::Nixl.Sdk.PostOptions, global::System.Threading.CancellationToken)"/>
-    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) =>
-        remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
+    public static global::System.Threading.Tasks.ValueTask<global::Nixl.Sdk.TransferResult> ReadBlocksAsync(global::Nixl.Sdk.RemoteKvPool<global::Layout> remote, global::System.ReadOnlySpan<int> localBlocks, global::System.ReadOnlySpan<int> remoteBlocks, in global::Nixl.Sdk.PostOptions options = default, global::System.Threading.CancellationToken cancellationToken = default) => remote.ReadBlocksAsync(0, localBlocks, remoteBlocks, options, cancellationToken);
 }

@@ -12,22 +12,26 @@ public sealed class ModelTests
 {
     private static readonly Type[] Forbidden = [typeof(ISymbol), typeof(SyntaxNode), typeof(SyntaxTree), typeof(Compilation), typeof(Location), typeof(SemanticModel)];
 
+    private static IEnumerable<Type> Models => new[] { typeof(LayoutDraft), typeof(ModelFile), typeof(ModelLookup), typeof(ParseResult) }.SelectMany(Reachable).Distinct();
+
     [Fact]
     public void No_model_type_holds_a_symbol_a_node_a_location_or_a_compilation() => Assert.All(
-        Reachable(typeof(ParseResult)), type => Assert.DoesNotContain(Forbidden, forbidden => forbidden.IsAssignableFrom(type)));
+        Models, type => Assert.DoesNotContain(Forbidden, forbidden => forbidden.IsAssignableFrom(type)));
 
     [Fact]
     public void Every_model_type_compares_by_value() => Assert.All(
-        Reachable(typeof(ParseResult)).Where(type => !type.IsEnum && !type.IsPrimitive && type != typeof(string)),
+        Models.Where(type => !type.IsEnum && !type.IsPrimitive && type != typeof(string)),
         type => Assert.Contains(typeof(IEquatable<>).MakeGenericType(type), type.GetInterfaces()));
 
     [Fact]
     public void The_walk_finds_what_it_should()
     {
-        var names = Reachable(typeof(ParseResult)).Select(type => type.Name).ToList();
+        var names = Models.Select(type => type.Name).ToList();
         Assert.Contains("KvComponentSchema", names);
         Assert.Contains("PropertySpec", names);
         Assert.Contains("LocationInfo", names);
+        Assert.Contains("KvPreset", names);
+        Assert.Contains("ModelConfig", names);
     }
 
     // All field types from here on, through our own types and their lists; descriptors are static and hold texts only.

@@ -12,6 +12,7 @@ namespace Nixl.Sdk;
 /// <para>Memory: allocated memory belongs to the pool and is unmapped after <see cref="Dispose"/> once no transfer holds it. Bound
 /// memory stays the engine's; it may be freed once <see cref="IsReachable"/> is false.</para>
 /// </remarks>
+[MustDispose("registered memory that peers can reach")]
 public abstract partial class KvPool : IDisposable
 {
     private readonly KvPoolMemory _memory;

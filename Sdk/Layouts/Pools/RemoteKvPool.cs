@@ -9,6 +9,7 @@ namespace Nixl.Sdk;
 /// <para>Bound to one incarnation of the peer. After the peer restarts, posts fail with <see cref="StalePeerException"/>: connect
 /// again.</para>
 /// </remarks>
+[MustDispose("prepared lists and transfers")]
 public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
 {
     private readonly KvAgreement _agreement;

@@ -27,4 +27,10 @@ sealed record KvComponentSchema(string Name, ElementType Type, KvList<int> Shape
 
     /// <summary>False: the component has its place in the page but is not moved.</summary>
     public bool Transfer { get; init; } = true;
+
+    /// <summary>
+    /// Where the engine says that the component begins, in bytes within what P stands in (a token's entry, a block's page) of the
+    /// whole model; -1 if not given. A check only: no part of the canonical text.
+    /// </summary>
+    public long At { get; init; } = -1;
 }

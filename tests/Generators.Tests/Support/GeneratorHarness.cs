@@ -3,19 +3,20 @@ extern alias Generator;
 using System.Collections.Immutable;
 using Basic.Reference.Assemblies;
 using Generator::Nixl.Sdk.Generators;
+using Generator::Nixl.Sdk.Generators.Analyzers;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
-using Microsoft.CodeAnalysis.Text;
+using Microsoft.CodeAnalysis.Diagnostics;
 using Xunit;
 
 namespace Nixl.Sdk.Generators.Tests.Support;
 
-/// <summary>Runs the generator over sources. Every run is followed by one after an unrelated edit, which must find everything cached.</summary>
+/// <summary>
+/// Runs the generator over sources. Every run is followed by one after an unrelated edit, which must find everything cached, and by a
+/// look at what an analyzer finds in the result.
+/// </summary>
 internal static class GeneratorHarness
 {
-    [ThreadStatic]
-    private static CSharpCompilation? _last;
-
     private static readonly CSharpParseOptions Options = new(LanguageVersion.CSharp13);
 
     private static readonly ImmutableArray<MetadataReference> References =
@@ -34,38 +35,54 @@ internal static class GeneratorHarness
         References,
         new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable));
 
-    public static GeneratorDriver CreateDriver() => CSharpGeneratorDriver.Create(
+    public static GeneratorDriver CreateDriver(params AdditionalText[] files) => CreateDriver(new TestOptions(), files);
+
+    public static GeneratorDriver CreateDriver(TestOptions options, params AdditionalText[] files) => CSharpGeneratorDriver.Create(
         [new LayoutGenerator().AsSourceGenerator()],
-        parseOptions: Options,
-        driverOptions: new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
+        files,
+        Options,
+        options,
+        new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
 
     /// <summary>Generates, demands that what came out compiles without any warning, and that an unrelated edit leaves all of it cached.</summary>
-    public static GeneratorDriverRunResult Generate(params string[] sources)
+    public static GeneratorDriverRunResult Generate(params string[] sources) => Generate([], sources);
+
+    /// <summary>The same with additional files.</summary>
+    public static GeneratorDriverRunResult Generate(AdditionalText[] files, params string[] sources)
     {
-        var result = Run(sources, out var compiled);
+        var result = Run(CreateDriver(files), files, sources, out var compiled);
         Assert.Empty(result.Diagnostics);
         Assert.Empty(compiled.GetDiagnostics().Where(diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning));
         return result;
     }
 
-    /// <summary>The generator's diagnostics, and the compiler's errors after generation (as texts), for sources with mistakes.</summary>
-    public static (ImmutableArray<Diagnostic> Reported, string[] CompilerErrors) Diagnose(params string[] sources)
+    /// <summary>What the layout analyzer says of the generator's output, without hints, and the compiler's errors (as texts).</summary>
+    public static (ImmutableArray<Diagnostic> Reported, string[] CompilerErrors) Diagnose(params string[] sources) => Diagnose([], sources);
+
+    /// <summary>The same with additional files.</summary>
+    public static (ImmutableArray<Diagnostic> Reported, string[] CompilerErrors) Diagnose(AdditionalText[] files, params string[] sources)
     {
-        var result = Run(sources, out var compiled);
+        var result = Run(CreateDriver(files), files, sources, out var compiled);
+        Assert.Empty(result.Diagnostics);
+        var reported = Analyze(compiled, new TestOptions(), files);
         var errors = compiled.GetDiagnostics().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).Select(error => error.ToString());
-        return (result.Diagnostics, errors.ToArray());
+        return (reported, errors.ToArray());
     }
 
-    /// <summary>The text of a source of this thread's last run: diagnostics name places, not trees.</summary>
-    public static SourceText LastSource(string path) => _last!.SyntaxTrees.Single(tree => tree.FilePath == path).GetText();
+    /// <summary>What the layout analyzer says of a compilation, without hints.</summary>
+    public static ImmutableArray<Diagnostic> Analyze(Compilation compiled, TestOptions options, params AdditionalText[] files)
+    {
+        var analysis = compiled.WithAnalyzers([new LayoutAnalyzer()], new AnalyzerOptions([.. files], options));
+        return [.. analysis.GetAnalyzerDiagnosticsAsync().GetAwaiter().GetResult().Where(found => found.Severity >= DiagnosticSeverity.Warning)];
+    }
 
-    private static GeneratorDriverRunResult Run(string[] sources, out Compilation compiled)
+    private static GeneratorDriverRunResult Run(GeneratorDriver driver, AdditionalText[] files, string[] sources, out Compilation compiled)
     {
         var compilation = Compile(sources);
-        _last = compilation;
-        var driver = CreateDriver().RunGeneratorsAndUpdateCompilation(compilation, out compiled, out _);
+        driver = driver.RunGeneratorsAndUpdateCompilation(compilation, out compiled, out _);
         var result = driver.GetRunResult();
         Assert.Null(result.Results[0].Exception);
+        SharedPipeline.AssertSameBeforeAndAfterGeneration(compilation, compiled, files);
 
         var edited = compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("internal static class Unrelated { }", Options));
         AssertAllCached(driver.RunGenerators(edited).GetRunResult());

@@ -1,7 +1,12 @@
 namespace Nixl.Sdk;
 
 /// <summary>Orders of well-known engines. Use them in the attributes like any other text.</summary>
-public static class KvOrder
+#if NIXL_GENERATOR
+internal
+#else
+public
+#endif
+static class KvOrder
 {
     /// <summary>K and V are tensors of their own per layer; tokens outside heads (vLLM FlashAttention per layer, K/V split).</summary>
     public const string SplitNhd = "L P | B N H D";
@@ -33,6 +38,12 @@ public static class KvOrder
     /// <summary>Packed in one tensor, shape [L, H, B, N, C].</summary>
     public const string PackedLhbnc = "| L H B N P D";
 
+    /// <summary>Packed in one tensor, shape [B, L, H, N, C]: the cross-layer blocks.</summary>
+    public const string PackedBlhnc = CrossLayer;
+
+    /// <summary>Packed in one tensor, shape [B, L, N, H, C].</summary>
+    public const string PackedBlnhc = CrossLayerNhd;
+
     /// <summary>Packed in one tensor, shape [B, H, L, N, C].</summary>
     public const string PackedBhlnc = "| B H L N P D";
 
@@ -47,6 +58,12 @@ public static class KvOrder
 
     /// <summary>One latent per token and layer without heads (MLA).</summary>
     public const string Mla = "L | B N D";
+
+    /// <summary>The latents of all layers of a block lie side by side (MLA, shape [B, L, N, C]).</summary>
+    public const string MlaCrossLayer = "| B L N D";
+
+    /// <summary>A TensorRT-LLM pool of latents, shape [B, L, 1, N, C].</summary>
+    public const string TensorRtLlmMla = MlaCrossLayer;
 
     /// <summary>Several components alternate per token, without heads (fp8_ds_mla: latent, scale, rope).</summary>
     public const string MlaAlternating = "L | B N P D";
