@@ -31,7 +31,8 @@ public sealed class AwaitFix() : SdkCodeFixProvider("NIXL101")
     // A method that returns Task or ValueTask and only ever a completed one can become async: its callers see no difference.
     private static NodeEdit? MadeAsync(StatementSyntax statement, StatementSyntax awaited)
     {
-        if (statement.Ancestors().FirstOrDefault(IsFunction) is not MethodDeclarationSyntax { Body: { } body, ReturnType: IdentifierNameSyntax { Identifier.ValueText: "Task" or "ValueTask" } } method ||
+        if (statement.Ancestors().FirstOrDefault(IsFunction) is not MethodDeclarationSyntax { Body: { } body } method ||
+            method.ReturnType is not IdentifierNameSyntax { Identifier.ValueText: "Task" or "ValueTask" } ||
             statement.Ancestors().TakeWhile(node => node != method).Any(node => node is LockStatementSyntax or UnsafeStatementSyntax))
         {
             return null;

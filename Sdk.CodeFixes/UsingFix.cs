@@ -13,7 +13,8 @@ public sealed class UsingFix() : SdkCodeFixProvider("NIXL102")
     private protected override async Task<NodeEdit?> FindAsync(Document document, SyntaxNode node, Diagnostic diagnostic, CancellationToken cancellation)
     {
         if (await document.GetSemanticModelAsync(cancellation).ConfigureAwait(false) is not { } model ||
-            node.FirstAncestorOrSelf<VariableDeclaratorSyntax>() is not { Parent: VariableDeclarationSyntax { Variables.Count: 1, Parent: LocalDeclarationStatementSyntax statement } } variable ||
+            node.FirstAncestorOrSelf<VariableDeclaratorSyntax>() is not { Parent: VariableDeclarationSyntax { Variables.Count: 1 } declaration } variable ||
+            declaration.Parent is not LocalDeclarationStatementSyntax statement ||
             statement.Parent is not (BlockSyntax or GlobalStatementSyntax) ||
             model.GetDeclaredSymbol(variable, cancellation) is not ILocalSymbol local || IsAssigned(statement, local, model, cancellation))
         {

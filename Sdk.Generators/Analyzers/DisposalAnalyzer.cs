@@ -88,20 +88,16 @@ public sealed class DisposalAnalyzer : DiagnosticAnalyzer
 
     private static bool IsUsing(IOperation operation)
     {
-        for (var at = operation.Parent; at is IVariableDeclarationOperation or IVariableDeclarationGroupOperation or IUsingDeclarationOperation or IUsingOperation; at = at.Parent)
-        {
-            if (at is IUsingDeclarationOperation or IUsingOperation)
-                return true;
-        }
-        return false;
+        var at = operation.Parent;
+        while (at is IVariableDeclarationOperation or IVariableDeclarationGroupOperation)
+            at = at.Parent;
+        return at is IUsingDeclarationOperation or IUsingOperation;
     }
 
     private static bool EndsOrLeaves(ILocalReferenceOperation reference) => reference.Parent switch
     {
-        IInvocationOperation call when call.Instance == reference =>
-            Array.Exists(Enders, ender => call.TargetMethod.Name.StartsWith(ender, StringComparison.Ordinal)),
-        IConditionalAccessOperation access when access.Operation == reference =>
-            access.WhenNotNull is IInvocationOperation call && Array.Exists(Enders, ender => call.TargetMethod.Name.StartsWith(ender, StringComparison.Ordinal)),
+        IInvocationOperation call when call.Instance == reference => IsEnd(call),
+        IConditionalAccessOperation access when access.Operation == reference => access.WhenNotNull is IInvocationOperation call && IsEnd(call),
         IMethodReferenceOperation => true,
         IMemberReferenceOperation member => member.Instance != reference,
         ISimpleAssignmentOperation assignment => assignment.Target != reference,
@@ -109,4 +105,7 @@ public sealed class DisposalAnalyzer : DiagnosticAnalyzer
         IEventAssignmentOperation => false,
         _ => true,
     };
+
+    private static bool IsEnd(IInvocationOperation call) =>
+        Array.Exists(Enders, ender => call.TargetMethod.Name.StartsWith(ender, StringComparison.Ordinal));
 }

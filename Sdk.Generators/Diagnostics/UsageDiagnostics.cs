@@ -17,7 +17,8 @@ internal static class UsageDiagnostics
         "{0} is never disposed, returned, stored or passed on; a {1} holds {2}, so declare it with using");
 
     public static readonly DiagnosticDescriptor PollingWithoutDeadline = Warning("NIXL103", "Polling without a deadline",
-        "The loop polls {0} and ends only when the peer answers: if the peer dies, it spins forever; await {1} instead, or check a deadline or CancellationToken");
+        "The loop polls {0} and ends only when the peer answers: if the peer dies, it spins forever; await {1} instead, " +
+        "or check a deadline or CancellationToken");
 
     /// <summary>All of them, in declaration order.</summary>
     public static IReadOnlyList<DiagnosticDescriptor> All => Descriptors;

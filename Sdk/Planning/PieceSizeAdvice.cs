@@ -17,17 +17,20 @@ internal static class PieceSizeAdvice
         var tp = 1;
         foreach (var size in schema.TpSizes)
             tp = Math.Max(tp, size);
-        if (LayoutAdvice.Plan(schema, index, group, tp) is not { } plan || Largest(plan) is var largest && (largest == 0 || largest >= LayoutAdvice.GoodPieceBytes))
+        if (LayoutAdvice.Plan(schema, index, group, tp) is not { } plan)
+            return null;
+        var largest = Largest(plan);
+        if (largest == 0 || largest >= LayoutAdvice.GoodPieceBytes)
             return null;
 
         var rank = tp == 1 ? "on one rank with the whole model" : Invariant($"at TP {tp}");
         var message = Invariant($"group {group.Name}: {rank} a block of {group.BlockTokens} tokens is {Pieces(plan)} bytes; ") +
             Invariant($"pieces below {LayoutAdvice.GoodPieceBytes:N0} bytes cost more per operation than per byte");
         var better = Better(schema, index, group, tp, largest);
-        return better is null
-            ? new LayoutProblem(LayoutProblemKind.SmallPieces, index, -1, message + "; no block size mends it, only an order with N inside B and fewer pieces does")
-            : new LayoutProblem(LayoutProblemKind.SmallPieces, index, -1,
-                message + Invariant($"; with BlockTokens = {better.Schema.BlockTokens} it is {Pieces(better)}")) { Suggestion = better.Schema.BlockTokens };
+        message += better is null
+            ? "; no block size mends it, only an order with N inside B and fewer pieces does"
+            : Invariant($"; with BlockTokens = {better.Schema.BlockTokens} it is {Pieces(better)}");
+        return new LayoutProblem(LayoutProblemKind.SmallPieces, index, -1, message) { Suggestion = better?.Schema.BlockTokens ?? 0 };
     }
 
     // An engine with pages of one token has chosen so; its runs of slots become larger pieces by themselves.
