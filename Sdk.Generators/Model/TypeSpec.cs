@@ -1,3 +1,4 @@
+using Nixl.Sdk.Generators.Parsing;
 using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Generators.Model;
@@ -8,10 +9,9 @@ namespace Nixl.Sdk.Generators.Model;
 /// <param name="FullName">Its name with <c>global::</c>.</param>
 internal sealed record TypeSpec(string Namespace, KvList<TypePart> Parts, string FullName)
 {
-    /// <summary>How the names of generated files end.</summary>
-    public const string FileSuffix = ".KvLayout.g.cs";
+    public string Name => Parts[Parts.Count - 1].Name;
 
     /// <summary>The name of the generated file: namespace, outer types and name with dots.</summary>
     public string HintName =>
-        ((Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name)) + FileSuffix).Replace("@", "");
+        ((Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name)) + GeneratedCode.FileSuffix).Replace("@", "");
 }

@@ -8,6 +8,9 @@ internal static class PresetValidator
     /// <summary>Elements that share one scale in <c>fp8_ds_mla</c> and in the indexer.</summary>
     public const int ScaledElements = 128;
 
+    /// <summary>The most layers that a preset with layers of two kinds may have: they are listed one by one.</summary>
+    public const int MaxMixedLayers = 4096;
+
     private const int TileBytes = 16;
     private const int MaxSize = 1 << 24;
 
@@ -94,6 +97,8 @@ internal static class PresetValidator
                 Add(problems, Invariant($"Share is {preset.Share}, but there is only one kind of layers; leave it out"));
             return;
         }
+        if (preset.Layers > MaxMixedLayers)
+            Add(problems, Invariant($"Layers is {preset.Layers}; with SlidingLayers it must lie in 1 … {MaxMixedLayers}"));
         if (preset.Window == 0)
             Add(problems, "SlidingLayers names layers with a window, but Window is missing; give its tokens");
         var seen = new HashSet<int>();

@@ -14,6 +14,7 @@ public sealed class PresetDiagnosticTests
     [InlineData("NIXL019", "KvEngine.VllmPackedHnd, " + Llama + ", LatentDim = 512, RopeDim = 64", "has no use for LatentDim = 512 and RopeDim = 64")]
     [InlineData("NIXL019", "KvEngine.VllmPerTokenHead, " + Llama, "CacheType is BFloat16 of 2 bytes; use Int8")]
     [InlineData("NIXL019", "KvEngine.VllmPackedHnd, SlidingLayers = [1], " + Llama, "Window is missing")]
+    [InlineData("NIXL019", "KvEngine.VllmPackedHnd, SlidingLayers = [1], Window = 128, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16, Layers = 5000", "Layers is 5000")]
     [InlineData("NIXL019", "KvEngine.None, " + Llama, "names no engine")]
     [InlineData("NIXL019", "(KvEngine)999, " + Llama, "names no engine")]
     [InlineData("NIXL013", "KvEngine.VllmPackedHnd, TpSizes = [3], " + Llama, "tensor parallelism 3")]

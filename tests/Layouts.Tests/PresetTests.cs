@@ -121,6 +121,7 @@ public sealed class PresetTests
         AssertRefused(new KvPreset((KvEngine)999), "names no engine");
         AssertRefused(Llama with { KvHeads = -8 }, "KvHeads is -8");
         AssertRefused(Llama with { Layers = int.MaxValue }, "Layers is 2147483647");
+        AssertRefused(Llama with { Layers = 5000, SlidingLayers = [1], Window = 128 }, "with SlidingLayers it must lie in 1 … 4096");
         AssertRefused(Llama with { CacheType = (ElementType)99 }, "CacheType is 99");
     }
 

@@ -48,8 +48,9 @@ static class KvPresets
         }
         else if (preset.SlidingLayers.Count > 0)
         {
+            var others = LayerNumbering.Others(Math.Min(preset.Layers, PresetValidator.MaxMixedLayers), preset.SlidingLayers);
             group = group with { Share = preset.Share, Pool = preset.Share == KvShare.Own ? "" : Pool };
-            groups.Add(LayerNumbering.With(group with { Name = Full, Window = 0 }, LayerNumbering.Others(preset.Layers, preset.SlidingLayers)));
+            groups.Add(LayerNumbering.With(group with { Name = Full, Window = 0 }, others));
             groups.Add(LayerNumbering.With(group with { Name = Sliding }, preset.SlidingLayers));
         }
         else if (form.Kind != PresetKind.Unknown)
