@@ -22,7 +22,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x52117a67e2885017, 0x9a65b873f627e203, 0x2a6cc0e9b7478b75, 0x61d054961acb439d), new(0xa900723e0bb4873c, 0x72a44c94625e8b3d, 0x4a0216440a94dd93, 0x16a8c3c0825ad890));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xde9a42275f48827e, 0xc91f6d963c88251e, 0xb12371e7eb8a93c5, 0xb9c6c6f3e64e6fea), new(0xa900723e0bb4873c, 0x72a44c94625e8b3d, 0x4a0216440a94dd93, 0x16a8c3c0825ad890));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

@@ -16,7 +16,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xc8f436224fd98885, 0xb8d85ef4828b8de6, 0xa64533dac03b544a, 0x66b047d863390a81), new(0x8970dcadda959093, 0x70164878b2f49e75, 0x6900ee3ca173df58, 0x3d0595d751210d45));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x6d1a758e2e7fd486, 0xa003a162523a1fb9, 0x02812689328e1f5e, 0x737ae11dd0dedb4e), new(0x8970dcadda959093, 0x70164878b2f49e75, 0x6900ee3ca173df58, 0x3d0595d751210d45));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

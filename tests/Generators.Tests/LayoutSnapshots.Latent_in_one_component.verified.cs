@@ -15,7 +15,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xba39ab52914d761a, 0x5a7f57c21e879275, 0x9b5175732a86f91a, 0x538a961142eab3f4), new(0x02e609abe0f9bff9, 0x4e24a91397340a42, 0xd2faf5e1410408f2, 0x28f7621440ccd4b5));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x1ddad3470c23f0e2, 0x2d85af57f4ffd45a, 0x77edec3ecd6f9e02, 0x2afe712ace19ac0c), new(0x02e609abe0f9bff9, 0x4e24a91397340a42, 0xd2faf5e1410408f2, 0x28f7621440ccd4b5));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

@@ -24,7 +24,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Models.Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Models.Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xb138e80c3ee4b51d, 0xf2c1098ef8596769, 0xc120456de4a622fc, 0x7555476c8c0dd99c), new(0xe7f1b4e472e08034, 0xb94e4c83ba7f8a41, 0x79a56addded062e9, 0x85b7595b3879a220));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x9776e27a72785c77, 0x59d1bb2b6b543e38, 0x99b5b7284d883303, 0x2e1d9a1c8844a2e8), new(0xe7f1b4e472e08034, 0xb94e4c83ba7f8a41, 0x79a56addded062e9, 0x85b7595b3879a220));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

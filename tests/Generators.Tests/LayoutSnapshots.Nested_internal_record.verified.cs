@@ -22,7 +22,7 @@ partial class Outer
             /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
             public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Models.@namespace.Outer.Middle.@class>();
             /// <summary>The hashes of content and placement, for the whole model.</summary>
-            public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x8a81ad2dea08dbf4, 0xbaa8cfc02152e1af, 0xe5a2f1db375554eb, 0x89e42ed6d103542d), new(0x484631a281eda3a2, 0xbc3d773b4d9c5e09, 0x703cf6b10bbeceed, 0xd0c9e358a2f4e42d));
+            public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xf5d0dd525ecc1a04, 0x896f5ac72531a835, 0x6996903e88953bdb, 0x76714911b0c6ed11), new(0x484631a281eda3a2, 0xbc3d773b4d9c5e09, 0x703cf6b10bbeceed, 0xd0c9e358a2f4e42d));
             /// <summary>Plans the memory of one rank.</summary>
             public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

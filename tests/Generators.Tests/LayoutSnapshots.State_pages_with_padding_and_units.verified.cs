@@ -18,7 +18,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x4606317f62962e91, 0xb576b66a5986caba, 0xf3cddb791ecb13e8, 0x8a4a7138a91f7968), new(0x2db3340ad0b90082, 0x5a15ea5900f689d2, 0x6ab55efe72cd65fb, 0xbd6f4488e4e392ff));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xec2d19d9ba443c86, 0x9c334ed9c38b1425, 0x776a79d421eec0eb, 0xa86a7c412e2cabf3), new(0x2db3340ad0b90082, 0x5a15ea5900f689d2, 0x6ab55efe72cd65fb, 0xbd6f4488e4e392ff));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

@@ -16,7 +16,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x37fd13aa3186dd5f, 0x1c45fd6e6cdb3940, 0x8bb08b8cd567dc68, 0xc82b9ef3f6ba5fc3), new(0x397ce6f902a7e787, 0xe240ff82dcf8a76a, 0x2297ef802bd4d25d, 0x59ca962d98d1fd84));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x80bb0336697d452d, 0x571e034533bef201, 0x99c4254dd5214108, 0x5e377970633b7eec), new(0x397ce6f902a7e787, 0xe240ff82dcf8a76a, 0x2297ef802bd4d25d, 0x59ca962d98d1fd84));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

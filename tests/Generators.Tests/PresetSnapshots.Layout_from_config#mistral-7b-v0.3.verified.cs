@@ -16,7 +16,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x3871a6e09e31758d, 0x5d8a9ea2044e7fe9, 0xa934c5103895cadf, 0x58ccb985b6b5d9a0), new(0xd37f8e4757434b35, 0xbb68567694a33e55, 0x873cd01bc8f3d3a7, 0xb149db7f653afb72));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x04ea410c4196950a, 0x7b34093ba548b5fb, 0xbe0b917b312529af, 0x3911893a8ac7a53e), new(0xd37f8e4757434b35, 0xbb68567694a33e55, 0x873cd01bc8f3d3a7, 0xb149db7f653afb72));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

@@ -16,7 +16,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xee370b947fa7716c, 0xfc98fd1799f7012d, 0x2ba7997808861a9b, 0xcc8dedd8b90e40bf), new(0xd37f8e4757434b35, 0xbb68567694a33e55, 0x873cd01bc8f3d3a7, 0xb149db7f653afb72));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x094198b8b0b04243, 0x40827184a502e507, 0x30706a2c15bb8561, 0x394ea51dfb341cb5), new(0xd37f8e4757434b35, 0xbb68567694a33e55, 0x873cd01bc8f3d3a7, 0xb149db7f653afb72));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

@@ -19,7 +19,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Models.Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Models.Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x9fe2a3f849e1d746, 0xbcccc16b3e6ff284, 0x389a6d0fe708ce64, 0x69874ed40de004d9), new(0x957c774e126ce372, 0xdf92d436034e5b7b, 0x2c718761f3e60761, 0x9dbab313dcf40222));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x44584470f318ebb5, 0x558d2288f77ed319, 0xf76f7296f384def5, 0xdee22c91c5a9f91c), new(0x957c774e126ce372, 0xdf92d436034e5b7b, 0x2c718761f3e60761, 0x9dbab313dcf40222));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

@@ -20,7 +20,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Models.Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Models.Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x5514e30c62751b62, 0xba15383e28f5b543, 0x71ae2838714c318e, 0xf7b717da22535c04), new(0x5e6514d5c1fb13f5, 0x978afc4438e54f71, 0x170a453c4536dd76, 0x34944fd3c8af7a13));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x3a2ef780986db2b8, 0x92c82916af150556, 0x89af5106cad3b375, 0x550d21644a353b6c), new(0x5e6514d5c1fb13f5, 0x978afc4438e54f71, 0x170a453c4536dd76, 0x34944fd3c8af7a13));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

@@ -21,7 +21,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xcd7e33ff25990c72, 0xf5f51b15e77b1c7a, 0xd68df947cd1dcfa3, 0x0f32ee6bf599b354), new(0xa8a4638a872790a5, 0xc775e101affefe7e, 0xc8a9a6a4c3ef8edf, 0x262de38cb47e9c8f));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0xe7a672555daf554d, 0x574a4efd35846677, 0x2e17a43b95c11957, 0x7d5247604bf7835e), new(0xa8a4638a872790a5, 0xc775e101affefe7e, 0xc8a9a6a4c3ef8edf, 0x262de38cb47e9c8f));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

@@ -16,7 +16,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x3ea4035bf255a623, 0x7f1374798ddb9a78, 0x4b25280e1a24d55f, 0x9cd4abb45d70e199), new(0xd9c3d95292dd0396, 0xf4c029197ed6ee1d, 0xa9f7c26fc98f1a94, 0x7a9c297faaf36bc4));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x387c3e6e51be647a, 0x0866ff7f628ac614, 0x54f6043a25c28ce8, 0xdcf3ef1a9953bf7b), new(0xd9c3d95292dd0396, 0xf4c029197ed6ee1d, 0xa9f7c26fc98f1a94, 0x7a9c297faaf36bc4));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 

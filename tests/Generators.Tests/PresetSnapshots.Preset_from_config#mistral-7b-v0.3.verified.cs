@@ -16,7 +16,7 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The layout as text: what must be equal on both sides, what may differ, and where everything lies.</summary>
     public static string CanonicalText => global::Nixl.Sdk.KvLayouts.CanonicalText<global::Layout>();
     /// <summary>The hashes of content and placement, for the whole model.</summary>
-    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x664db1548a75c8f2, 0x6e983ae4fa5c1e28, 0x734b7029fb945393, 0x33aa10205c71c376), new(0xd9c3d95292dd0396, 0xf4c029197ed6ee1d, 0xa9f7c26fc98f1a94, 0x7a9c297faaf36bc4));
+    public static global::Nixl.Sdk.Planning.LayoutFingerprint Fingerprint => new(new(0x8e20a22ec97759c3, 0x4394458d7fa7ae2e, 0xf612550784a92077, 0xdbe1147176aee10f), new(0xd9c3d95292dd0396, 0xf4c029197ed6ee1d, 0xa9f7c26fc98f1a94, 0x7a9c297faaf36bc4));
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 
