@@ -33,9 +33,11 @@ internal static class LayoutChecks
             var nested = type.GetTypeMembers(group.Name)
                 .Select(member => (Type: member, Attribute: AttributeReader.Find(member, KnownNames.KvGroup)))
                 .FirstOrDefault(member => member.Attribute is not null);
+            // A preset's components are generated: there the attribute is the only place of the user's.
             var property = advice.Component < 0
                 ? null
-                : (nested.Type ?? type).GetMembers(group.Components[advice.Component].Name).FirstOrDefault();
+                : (nested.Type ?? type).GetMembers(group.Components[advice.Component].Name)
+                    .FirstOrDefault(member => AttributeReader.Find(member, KnownNames.KvComponent) is not null);
             var location = property?.Locations.FirstOrDefault() ?? AttributeReader.LocationOf(nested.Attribute ?? attribute);
             yield return DiagnosticInfo.Of(advice, LocationInfo.From(location));
         }

@@ -95,6 +95,9 @@ internal static class LayoutDiagnostics
     public static readonly DiagnosticDescriptor SmallPieces = Descriptor("NIXL031", "Pieces are small",
         "{0}", DiagnosticSeverity.Info);
 
+    public static readonly DiagnosticDescriptor TinyPieces = Warning("NIXL032", "Blocks fall apart between tensor-parallel sizes",
+        "{0}");
+
     public static readonly DiagnosticDescriptor Overlap = Error("NIXL033", "Components overlap",
         "{0}");
 
@@ -121,6 +124,7 @@ internal static class LayoutDiagnostics
         LayoutProblemKind.Gap => Gap,
         LayoutProblemKind.Alignment => Alignment,
         LayoutProblemKind.SmallPieces => SmallPieces,
+        LayoutProblemKind.TinyPieces => TinyPieces,
         _ => Sharing,
     };
 

@@ -1,7 +1,8 @@
 namespace Nixl.Sdk.Planning;
 
 /// <summary>
-/// What is slow about a valid layout, and what would be faster: pieces that share cache lines, and pieces that are too small. Pure
+/// What is slow about a valid layout, and what would be faster: pieces that share cache lines, that are too small, or that become so between
+/// two tensor-parallel sizes. Pure
 /// functions of the schema; the analyzer shows what they return, a program may log it.
 /// </summary>
 #if NIXL_GENERATOR
@@ -35,6 +36,8 @@ static class LayoutAdvice
                 advice.Add(alignment);
             if (PieceSizeAdvice.Of(schema, i) is { } size)
                 advice.Add(size);
+            if (TensorParallelAdvice.Of(schema, i) is { } pieces)
+                advice.Add(pieces);
         }
         return new KvList<LayoutProblem>(advice.ToArray());
     }

@@ -74,6 +74,17 @@ public sealed class LayoutFixTests
         $"[KvLayout(KvOrder.SplitNhd, Layers = 80, BlockTokens = 64, KvHeads = 8, TpSizes = [8])]\npublic partial struct Llama\n{{\n{Components}\n}}\n");
 
     [Theory]
+    [InlineData("KvOrder.SplitNhd", "\"L P | B H N D\"")]
+    [InlineData("\"| B L N H P D\"", "\"| B L H N P D\"")]
+    public Task Heads_are_put_outside_tokens(string before, string after) => AssertFix("NIXL032",
+        $"[KvLayout({before}, Layers = 80, BlockTokens = 64, KvHeads = 8, TpSizes = [4, 8])]\npublic partial struct Llama\n{{\n{Components}\n}}\n",
+        $"[KvLayout({after}, Layers = 80, BlockTokens = 64, KvHeads = 8, TpSizes = [4, 8])]\npublic partial struct Llama\n{{\n{Components}\n}}\n");
+
+    [Fact]
+    public async Task A_preset_keeps_its_engine() => Assert.Null(await Harness.FixAsync("NIXL032",
+        "[KvPreset(KvEngine.VllmFlashAttention, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 64, CacheType = BFloat16, TpSizes = [4, 8])] public partial struct Llama;"));
+
+    [Theory]
     [InlineData("KvOrder.MlaAlternating", "BFloat16", 528, "[KvComponent(UInt8, 16, Transfer = false)]")]
     [InlineData("KvOrder.Indexer", "BFloat16", 32_768 + 16, "[KvComponent(UInt8, 16, Order = \"D\", Transfer = false)]")]
     [InlineData("\"| B P L N D\"", "ElementType.BFloat16", 61 * 32_768 + 122, "[KvComponent(ElementType.UInt8, 2, Order = \"L D\", Transfer = false)]")]

@@ -6,32 +6,20 @@ namespace Nixl.Sdk.Planning;
 /// Finds layouts whose blocks fall into tiny pieces when they move between two of the tensor-parallel sizes that a program is deployed
 /// with, and says which order keeps them whole. For the compiler's user: nothing of this forbids a plan.
 /// </summary>
-#if NIXL_GENERATOR
-internal
-#else
-public
-#endif
-static class TensorParallelAdvice
+internal static class TensorParallelAdvice
 {
     /// <summary>Pieces shorter than this drown a transport in operations.</summary>
     private const long Tiny = 4096;
 
-    /// <summary>One problem for each group that falls apart, with the numbers of the worst pair of sizes. The layout is valid.</summary>
-    public static KvList<LayoutProblem> Find(KvSchema schema)
+    /// <summary>The numbers of the worst pair of <see cref="KvSchema.TpSizes"/> for a group of a valid layout, or null.</summary>
+    public static LayoutProblem? Of(KvSchema schema, int index)
     {
-        if (schema is null)
-            throw new ArgumentNullException(nameof(schema));
-        var problems = new List<LayoutProblem>();
-        for (var i = 0; i < schema.Groups.Count && schema.TpSizes.Count > 1; i++)
-        {
-            var group = schema.Groups[i];
-            if (group.KvHeads == 0 || group.BlockTokens == 0)
-                continue;
-            if (Worst(group, schema.TpSizes) is not { } worst || Describe(group, worst) is not { } message)
-                continue;
-            problems.Add(new LayoutProblem(LayoutProblemKind.TinyPieces, i, -1, message));
-        }
-        return new KvList<LayoutProblem>(problems.ToArray());
+        var group = schema.Groups[index];
+        if (schema.TpSizes.Count < 2 || group.KvHeads == 0 || group.BlockTokens == 0)
+            return null;
+        return Worst(group, schema.TpSizes) is { } worst && Describe(group, worst) is { } message
+            ? new LayoutProblem(LayoutProblemKind.TinyPieces, index, -1, message)
+            : null;
     }
 
     /// <summary>The order with heads outside tokens that holds the same, or null if the group's order has no token outside a head.</summary>

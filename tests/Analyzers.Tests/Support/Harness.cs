@@ -5,6 +5,7 @@ using Basic.Reference.Assemblies;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
+using Microsoft.CodeAnalysis.CodeRefactorings;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Text;
@@ -76,6 +77,32 @@ internal static class Harness
         Assert.Empty(errors);
         Assert.True(left.Count(found => found.Id == id) < reported.Count(found => found.Id == id), $"{id} is still reported.");
         return (await mended.Documents.First().GetTextAsync()).ToString()[Usings.Length..];
+    }
+
+    /// <summary>The file after "show expanded form" at a place in it, null if it is not offered; and the layout's fingerprint before and after.</summary>
+    public static async Task<(string? Text, string Before, string After)> ExpandAsync(string source, string at)
+    {
+        using var workspace = new AdhocWorkspace();
+        var document = Project(workspace, withSdk: true, [source]).Documents.Single();
+        var actions = new List<CodeAction>();
+        var start = Usings.Length + source.IndexOf(at, StringComparison.Ordinal);
+        await new ExpandPresetRefactoring().ComputeRefactoringsAsync(new CodeRefactoringContext(
+            document, new TextSpan(start, 0), actions.Add, CancellationToken.None));
+        if (actions.Count == 0)
+            return (null, "", "");
+        var changes = Assert.IsType<ApplyChangesOperation>(Assert.Single(await Assert.Single(actions).GetOperationsAsync(CancellationToken.None)));
+        var expanded = changes.ChangedSolution.GetDocument(document.Id)!;
+        var (reported, errors) = await DiagnoseAsync(expanded.Project);
+        Assert.Empty(errors);
+        Assert.DoesNotContain(reported, found => found.Severity == DiagnosticSeverity.Error);
+        return ((await expanded.GetTextAsync()).ToString()[Usings.Length..], await FingerprintAsync(document), await FingerprintAsync(expanded));
+    }
+
+    private static async Task<string> FingerprintAsync(Document document)
+    {
+        var compilation = (CSharpCompilation)(await document.Project.GetCompilationAsync())!;
+        var result = CSharpGeneratorDriver.Create([new LayoutGenerator().AsSourceGenerator()], parseOptions: Options).RunGenerators(compilation).GetRunResult();
+        return Assert.Single(result.GeneratedTrees).ToString().Split('\n').Single(line => line.Contains("Fingerprint =>", StringComparison.Ordinal));
     }
 
     private static Project Project(AdhocWorkspace workspace, bool withSdk, string[] sources)

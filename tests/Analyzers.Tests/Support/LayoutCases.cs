@@ -31,7 +31,7 @@ internal static class LayoutCases
         new("NIXL011", Good.Replace(Value, Value + " [KvComponent(Int8, 1)] public static KvComponent Scale => default;", StringComparison.Ordinal), "Scale", Good),
         new("NIXL012", Scaled("\"Keys\""), "Scale", Scaled("nameof(Key)")),
         new("NIXL013", Good.Replace("KvHeads = 8", "KvHeads = 8, TpSizes = [3]", StringComparison.Ordinal), "Key",
-            Good.Replace("KvHeads = 8", "KvHeads = 8, TpSizes = [1, 2, 4, 8, 16]", StringComparison.Ordinal)),
+            Good.Replace("KvHeads = 8", "KvHeads = 8, TpSizes = [1, 2, 4, 8, 16]", StringComparison.Ordinal).Replace("SplitNhd", "SplitHnd", StringComparison.Ordinal)),
         new("NIXL014", Good.Replace("Layers = 4, BlockTokens = 128, KvHeads = 8", "Layers = 16777215, BlockTokens = 16777216, KvHeads = 16777216", StringComparison.Ordinal),
             Attribute(Good).Replace("Layers = 4, BlockTokens = 128, KvHeads = 8", "Layers = 16777215, BlockTokens = 16777216, KvHeads = 16777216", StringComparison.Ordinal), Good),
         new("NIXL015", Good.Replace("KvHeads = 8", "KvHeads = 8, Share = KvShare.Overlay", StringComparison.Ordinal),
@@ -41,6 +41,9 @@ internal static class LayoutCases
         new("NIXL018", Groups.Replace("[KvLayout]", "", StringComparison.Ordinal), "Full", Groups),
         new("NIXL030", Latent("BFloat16, 100", "BlockTokens = 100"), "Latent", Latent("BFloat16, 96", "BlockTokens = 100")),
         new("NIXL031", Good.Replace("128, KvHeads", "4, KvHeads", StringComparison.Ordinal), Attribute(Good).Replace("128, KvHeads", "4, KvHeads", StringComparison.Ordinal), Good),
+        new("NIXL032", Good.Replace("KvHeads = 8", "KvHeads = 8, TpSizes = [4, 8]", StringComparison.Ordinal),
+            Attribute(Good).Replace("KvHeads = 8", "KvHeads = 8, TpSizes = [4, 8]", StringComparison.Ordinal),
+            Good.Replace("KvHeads = 8", "KvHeads = 8, TpSizes = [4, 8]", StringComparison.Ordinal).Replace("SplitNhd", "SplitHnd", StringComparison.Ordinal)),
         new("NIXL033", Placed(48), "Rope", Placed(64)),
         new("NIXL034", Placed(80), "Rope", Placed(64)),
     ];

@@ -11,8 +11,8 @@ public sealed class TensorParallelAdviceTests
     [Fact]
     public void Tokens_outside_heads_are_warned_about_with_the_numbers_and_the_order_that_helps()
     {
-        var problem = Assert.Single(TensorParallelAdvice.Find(LlamaSplitNhd.Schema)); // TpSizes = [4, 8], 16 tokens
-        Assert.Equal((LayoutProblemKind.TinyPieces, 0, true), (problem.Kind, problem.Group, problem.IsWarning));
+        var problem = Assert.Single(LayoutAdvice.Of(LlamaSplitNhd.Schema), advice => advice.Kind == LayoutProblemKind.TinyPieces); // TpSizes = [4, 8], 16 tokens
+        Assert.Equal((0, true), (problem.Group, problem.IsWarning));
         // 8 → 4 is the worse direction: the target's block is twice as large.
         Assert.Equal(
             "between tensor parallelism 8 and 4 a block of group kv is 5120 pieces of 256 bytes, not 160 of 8192, because tokens stand outside heads; " +
@@ -35,15 +35,15 @@ public sealed class TensorParallelAdviceTests
     public void Whole_pieces_are_no_reason_to_warn(string order)
     {
         var schema = Schemas.KeyValue(order == KvOrder.Mla ? KvOrder.SplitHnd : order) with { TpSizes = [1, 2, 4, 8] };
-        Assert.Empty(TensorParallelAdvice.Find(schema));
+        Assert.Null(TensorParallelAdvice.Of(schema, 0));
     }
 
     [Fact]
     public void One_size_or_one_that_does_not_fit_is_no_reason_to_warn()
     {
-        Assert.Empty(TensorParallelAdvice.Find(Schemas.KeyValue(KvOrder.SplitNhd) with { TpSizes = [8] }));
-        Assert.Empty(TensorParallelAdvice.Find(Schemas.KeyValue(KvOrder.SplitNhd) with { TpSizes = [3, 5] }));
-        Assert.Empty(TensorParallelAdvice.Find(Schemas.KeyValue(KvOrder.SplitNhd)));
+        Assert.Null(TensorParallelAdvice.Of(Schemas.KeyValue(KvOrder.SplitNhd) with { TpSizes = [8] }, 0));
+        Assert.Null(TensorParallelAdvice.Of(Schemas.KeyValue(KvOrder.SplitNhd) with { TpSizes = [3, 5] }, 0));
+        Assert.Null(TensorParallelAdvice.Of(Schemas.KeyValue(KvOrder.SplitNhd), 0));
     }
 
     [Theory]
