@@ -14,6 +14,12 @@ public readonly partial struct LlamaLmCache
 }
 #endregion
 
+#region LMCache
+[KvPreset(KvEngine.LmCacheChunk, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 256, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaLmCachePreset;
+#endregion
+
 [KvLayout(KvOrder.LmCacheChunk, Layers = 2, BlockTokens = 256, KvHeads = 2)]
 public readonly partial struct TinyLmCache
 {

@@ -14,6 +14,12 @@ public readonly partial struct LlamaFlashAttention
 }
 #endregion
 
+#region vLLM FlashAttention
+[KvPreset(KvEngine.VllmFlashAttention, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaFlashAttentionPreset;
+#endregion
+
 [KvLayout(KvOrder.FlashAttention, Layers = 3, BlockTokens = 5, KvHeads = 4)]
 public readonly partial struct TinyFlashAttention
 {

@@ -14,6 +14,12 @@ public readonly partial struct LlamaFlashInferHnd
 }
 #endregion
 
+#region vLLM FlashInfer, HND
+[KvPreset(KvEngine.VllmFlashInferHnd, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaFlashInferHndPreset;
+#endregion
+
 [KvLayout(KvOrder.FlashInferHnd, Layers = 2, BlockTokens = 7, KvHeads = 4)]
 public readonly partial struct TinyFlashInferHnd
 {

@@ -14,6 +14,12 @@ public readonly partial struct LlamaFlashInferNhd
 }
 #endregion
 
+#region vLLM FlashInfer and Triton, NHD
+[KvPreset(KvEngine.VllmFlashInferNhd, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaFlashInferNhdPreset;
+#endregion
+
 [KvLayout(KvOrder.FlashInferNhd, Layers = 2, BlockTokens = 7, KvHeads = 4)]
 public readonly partial struct TinyFlashInferNhd
 {

@@ -13,6 +13,11 @@ public readonly partial struct DeepSeekMla
 }
 #endregion
 
+#region vLLM MLA
+[KvPreset(KvEngine.VllmMla, Layers = 61, LatentDim = 512, RopeDim = 64, BlockTokens = 16, CacheType = BFloat16)]
+public readonly partial struct DeepSeekMlaPreset;
+#endregion
+
 [KvLayout(KvOrder.Mla, Layers = 3, BlockTokens = 5)]
 public readonly partial struct TinyMla
 {

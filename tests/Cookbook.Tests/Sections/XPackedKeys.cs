@@ -14,6 +14,12 @@ public readonly partial struct LlamaXPacked
 }
 #endregion
 
+#region x-packed keys
+[KvPreset(KvEngine.VllmXPacked, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaXPackedPreset;
+#endregion
+
 [KvLayout("L P | B H N D", Layers = 2, BlockTokens = 5, KvHeads = 3)]
 public readonly partial struct TinyXPacked
 {
