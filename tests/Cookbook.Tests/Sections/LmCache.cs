@@ -36,6 +36,7 @@ public sealed class LmCache : SectionTests
     public override IEnumerable<CheckValue> CheckValues =>
     [
         CheckValue.Of("Llama-3.1-70B", LlamaLmCache.Schema, 8, 256, (1, 10_485_760)),
+        CheckValue.Between("Llama-3.1-70B, vLLM HND, N = 16 → chunk", LlamaFlashInferHnd.Schema, 8, LlamaLmCache.Schema, 8, (2560, 4096)),
     ];
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]

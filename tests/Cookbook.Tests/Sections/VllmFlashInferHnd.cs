@@ -38,6 +38,7 @@ public sealed class VllmFlashInferHnd : SectionTests
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferHnd.Schema, 8, 16, (80, 8192)),
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferHnd.Schema, 8, 64, (80, 32_768)),
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferHnd.Schema, 8, 128, (80, 65_536)),
+        CheckValue.Between("Llama-3.1-70B, N = 16", LlamaFlashInferHnd.Schema, 4, LlamaFlashInferHnd.Schema, 8, (160, 4096)),
     ];
 
     /// <summary>Per layer [B, 2, H, N, D].</summary>

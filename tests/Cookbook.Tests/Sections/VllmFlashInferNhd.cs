@@ -38,6 +38,7 @@ public sealed class VllmFlashInferNhd : SectionTests
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferNhd.Schema, 8, 16, (80, 8192)),
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferNhd.Schema, 8, 64, (80, 32_768)),
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferNhd.Schema, 8, 128, (80, 65_536)),
+        CheckValue.Between("Llama-3.1-70B, N = 16", LlamaFlashInferNhd.Schema, 4, LlamaFlashInferNhd.Schema, 8, (2560, 256)),
     ];
 
     /// <summary>Per layer [B, 2, N, H, D].</summary>

@@ -34,6 +34,7 @@ public sealed class VllmMla : SectionTests
     [
         CheckValue.Of("DeepSeek-R1", DeepSeekMla.Schema, 8, 16, (61, 18_432)),
         CheckValue.Of("DeepSeek-R1", DeepSeekMla.Schema, 8, 64, (61, 73_728)),
+        CheckValue.Between("DeepSeek-R1, N = 16", DeepSeekMla.Schema, 4, DeepSeekMla.Schema, 8, (61, 18_432)),
     ];
 
     /// <summary>Per layer [B, N, 576]; one head, so none is named.</summary>
