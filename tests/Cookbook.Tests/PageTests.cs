@@ -23,4 +23,12 @@ public sealed class PageTests
     public void Every_source_has_a_section() =>
         Assert.Equal(CookbookPage.Files.Order(StringComparer.Ordinal),
             CookbookPage.Regions.Select(static region => region.File).Distinct().Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void What_a_project_file_must_say_is_in_the_one_that_compiles_the_sections()
+    {
+        var lines = CookbookPage.Sections.SelectMany(static section => section.ProjectLines).ToArray();
+        Assert.NotEmpty(lines);
+        Assert.All(lines, static line => Assert.Contains(line, CookbookPage.Project, StringComparison.Ordinal));
+    }
 }

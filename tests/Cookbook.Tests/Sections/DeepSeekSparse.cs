@@ -26,6 +26,11 @@ public readonly partial struct DeepSeekV32
 }
 #endregion
 
+#region DeepSeek V3.2: MLA and sparse-attention indexer
+[KvPreset(KvEngine.VllmFp8DsMlaSparse, Layers = 61, LatentDim = 512, RopeDim = 64, IndexerDim = 128, BlockTokens = 64)]
+public readonly partial struct DeepSeekV32Preset;
+#endregion
+
 [KvLayout]
 public readonly partial struct TinyDeepSeekV32
 {

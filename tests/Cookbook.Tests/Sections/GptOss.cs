@@ -10,15 +10,15 @@ namespace Nixl.Sdk.Cookbook.Tests.Sections;
 [KvLayout]
 public readonly partial struct GptOss20B
 {
-    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, LayerStep = 2, BlockTokens = 16, KvHeads = 8, Window = 128)]
-    public readonly partial struct Sliding
+    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, FirstLayer = 1, LayerStep = 2, BlockTokens = 16, KvHeads = 8)]
+    public readonly partial struct Full
     {
         [KvComponent(BFloat16, 64)] public static partial KvComponent Key { get; }
         [KvComponent(BFloat16, 64)] public static partial KvComponent Value { get; }
     }
 
-    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, FirstLayer = 1, LayerStep = 2, BlockTokens = 16, KvHeads = 8)]
-    public readonly partial struct Full
+    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, LayerStep = 2, BlockTokens = 16, KvHeads = 8, Window = 128)]
+    public readonly partial struct Sliding
     {
         [KvComponent(BFloat16, 64)] public static partial KvComponent Key { get; }
         [KvComponent(BFloat16, 64)] public static partial KvComponent Value { get; }
@@ -26,18 +26,24 @@ public readonly partial struct GptOss20B
 }
 #endregion
 
+#region gpt-oss: full and sliding groups
+[KvPreset(KvEngine.VllmFlashInferHnd, Layers = 24, KvHeads = 8, HeadDim = 64, BlockTokens = 16, CacheType = BFloat16,
+    Window = 128, SlidingLayers = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22])]
+public readonly partial struct GptOss20BPreset;
+#endregion
+
 [KvLayout]
 public readonly partial struct TinyGptOss
 {
-    [KvGroup(KvOrder.FlashInferHnd, Layers = 3, LayerStep = 2, BlockTokens = 3, KvHeads = 2, Window = 5)]
-    public readonly partial struct Sliding
+    [KvGroup(KvOrder.FlashInferHnd, Layers = 2, FirstLayer = 1, LayerStep = 2, BlockTokens = 7, KvHeads = 2)]
+    public readonly partial struct Full
     {
         [KvComponent(BFloat16, 6)] public static partial KvComponent Key { get; }
         [KvComponent(BFloat16, 6)] public static partial KvComponent Value { get; }
     }
 
-    [KvGroup(KvOrder.FlashInferHnd, Layers = 2, FirstLayer = 1, LayerStep = 2, BlockTokens = 7, KvHeads = 2)]
-    public readonly partial struct Full
+    [KvGroup(KvOrder.FlashInferHnd, Layers = 3, LayerStep = 2, BlockTokens = 3, KvHeads = 2, Window = 5)]
+    public readonly partial struct Sliding
     {
         [KvComponent(BFloat16, 6)] public static partial KvComponent Key { get; }
         [KvComponent(BFloat16, 6)] public static partial KvComponent Value { get; }
@@ -50,41 +56,41 @@ public sealed class GptOss : SectionTests
 
     public override IEnumerable<CheckValue> CheckValues =>
     [
-        CheckValue.Of("gpt-oss-20b sliding", GptOss20B.Schema, 1, 16, 0, (12, 32_768)),
-        CheckValue.Of("gpt-oss-20b full", GptOss20B.Schema, 1, 16, 1, (12, 32_768)),
-        CheckValue.Of("gpt-oss-20b full", GptOss20B.Schema, 8, 16, 1, (12, 4096)),
+        CheckValue.Of("gpt-oss-20b sliding", GptOss20B.Schema, 1, 16, 1, (12, 32_768)),
+        CheckValue.Of("gpt-oss-20b full", GptOss20B.Schema, 1, 16, 0, (12, 32_768)),
+        CheckValue.Of("gpt-oss-20b full", GptOss20B.Schema, 8, 16, 0, (12, 4096)),
     ];
 
     [Fact]
     public void Layers_alternate()
     {
-        Assert.Equal([0, 2, 4], GptOss20B.Schema.Groups[0].LayerNumbers().Take(3));
-        Assert.Equal([1, 3, 5], GptOss20B.Schema.Groups[1].LayerNumbers().Take(3));
+        Assert.Equal([1, 3, 5], GptOss20B.Schema.Groups[0].LayerNumbers().Take(3));
+        Assert.Equal([0, 2, 4], GptOss20B.Schema.Groups[1].LayerNumbers().Take(3));
     }
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
     public Task Random_blocks_of_both_groups_move(NixlTransports transports, Memory memory) =>
-        Moves.CheckAsync<TinyGptOss>(transports, memory, [Naive(L: 3, N: 3), Naive(L: 2, N: 7)]);
+        Moves.CheckAsync<TinyGptOss>(transports, memory, [Naive(L: 2, N: 7), Naive(L: 3, N: 3)]);
 
     [Fact]
     public async Task A_request_sends_all_full_blocks_and_the_windows_sliding_blocks()
     {
-        NaiveGroup[] groups = [Naive(L: 3, N: 3), Naive(L: 2, N: 7)];
-        await using var a = await Side<TinyGptOss>.CreateAsync("a", NixlTransports.Loopback, Memory.Allocated, groups, [9, 4]);
-        await using var b = await Side<TinyGptOss>.CreateAsync("b", NixlTransports.Loopback, Memory.Allocated, groups, [8, 5]);
+        NaiveGroup[] groups = [Naive(L: 2, N: 7), Naive(L: 3, N: 3)];
+        await using var a = await Side<TinyGptOss>.CreateAsync("a", NixlTransports.Loopback, Memory.Allocated, groups, [4, 9]);
+        await using var b = await Side<TinyGptOss>.CreateAsync("b", NixlTransports.Loopback, Memory.Allocated, groups, [5, 8]);
         await using var remote = a.Pool.Connect(await a.Agent.ConnectAsync(b.Agent.ExportMetadata()));
         a.FillRandom(new Random(4));
         b.Poison();
         var (source, expected) = (a.Copy(), b.Copy());
         int[] fullHere = [3, 1], fullThere = [0, 4], slidingHere = [8, 2, 5, 0], slidingThere = [1, 6, 0, 7];
         for (var i = 0; i < 2; i++)
-            groups[1].Copy(a.TensorsOf(source, 1), 4, fullHere[i], b.TensorsOf(expected, 1), 5, fullThere[i]);
+            groups[0].Copy(a.TensorsOf(source, 0), 4, fullHere[i], b.TensorsOf(expected, 0), 5, fullThere[i]);
         for (var i = 1; i < 4; i++) // a window of 5 in blocks of 3: the last 3 of 4
-            groups[0].Copy(a.TensorsOf(source, 0), 9, slidingHere[i], b.TensorsOf(expected, 0), 8, slidingThere[i]);
+            groups[1].Copy(a.TensorsOf(source, 1), 9, slidingHere[i], b.TensorsOf(expected, 1), 8, slidingThere[i]);
 
         #region gpt-oss: full and sliding groups
         // Every group has block ids of its own: one transfer for each, side by side.
-        var window = TinyGptOss.Schema.Groups[0].Window;
+        var window = TinyGptOss.Schema.Groups[1].Window;
         var count = Math.Min(slidingHere.Length, LayoutMath.WindowBlocks(window, TinyGptOss.Sliding.BlockTokens));
         var sliding = TinyGptOss.Sliding.WriteBlocksAsync(remote, slidingHere.AsSpan()[^count..], slidingThere.AsSpan()[^count..]);
         var full = TinyGptOss.Full.WriteBlocksAsync(remote, fullHere, fullThere);

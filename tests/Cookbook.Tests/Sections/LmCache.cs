@@ -14,6 +14,12 @@ public readonly partial struct LlamaLmCache
 }
 #endregion
 
+#region LMCache
+[KvPreset(KvEngine.LmCacheChunk, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 256, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaLmCachePreset;
+#endregion
+
 [KvLayout(KvOrder.LmCacheChunk, Layers = 2, BlockTokens = 256, KvHeads = 2)]
 public readonly partial struct TinyLmCache
 {
@@ -30,6 +36,7 @@ public sealed class LmCache : SectionTests
     public override IEnumerable<CheckValue> CheckValues =>
     [
         CheckValue.Of("Llama-3.1-70B", LlamaLmCache.Schema, 8, 256, (1, 10_485_760)),
+        CheckValue.Between("Llama-3.1-70B, vLLM HND, N = 16 → chunk", LlamaFlashInferHnd.Schema, 8, LlamaLmCache.Schema, 8, (2560, 4096)),
     ];
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]

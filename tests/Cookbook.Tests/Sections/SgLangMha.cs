@@ -15,6 +15,12 @@ public readonly partial struct LlamaSgLang
 }
 #endregion
 
+#region SGLang MHA
+[KvPreset(KvEngine.SglangMha, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 64, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaSgLangPreset;
+#endregion
+
 [KvLayout(KvOrder.TokenPool, Layers = 2, BlockTokens = 1, KvHeads = 3)]
 public readonly partial struct TinySgLang1
 {

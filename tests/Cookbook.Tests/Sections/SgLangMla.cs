@@ -13,6 +13,11 @@ public readonly partial struct DeepSeekSgLang
 }
 #endregion
 
+#region SGLang MLA
+[KvPreset(KvEngine.SglangMla, Layers = 61, LatentDim = 512, RopeDim = 64, BlockTokens = 64, CacheType = BFloat16)]
+public readonly partial struct DeepSeekSgLangPreset;
+#endregion
+
 [KvLayout(KvOrder.TokenPoolMla, Layers = 3, BlockTokens = 1)]
 public readonly partial struct TinySgLangMla1
 {

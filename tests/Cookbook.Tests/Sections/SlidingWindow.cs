@@ -14,6 +14,12 @@ public readonly partial struct Mistral7B
 }
 #endregion
 
+#region Sliding window
+[KvPreset(KvEngine.VllmFlashInferHnd, Layers = 32, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    Window = 4096)]
+public readonly partial struct Mistral7BPreset;
+#endregion
+
 [KvLayout(KvOrder.FlashInferHnd, Layers = 2, BlockTokens = 7, KvHeads = 4, Window = 15)]
 public readonly partial struct TinySliding
 {

@@ -20,6 +20,15 @@ public readonly partial struct DeepSeekTensorRtLlm
 }
 #endregion
 
+#region TensorRT-LLM
+[KvPreset(KvEngine.TensorRtLlmMha, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 32, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaTensorRtLlmPreset;
+
+[KvPreset(KvEngine.TensorRtLlmMla, Layers = 61, LatentDim = 512, RopeDim = 64, BlockTokens = 32, CacheType = BFloat16)]
+public readonly partial struct DeepSeekTensorRtLlmPreset;
+#endregion
+
 [KvLayout(KvOrder.TensorRtLlm, Layers = 3, BlockTokens = 5, KvHeads = 2)]
 public readonly partial struct TinyTensorRtLlm
 {

@@ -20,6 +20,15 @@ public readonly partial struct DeepSeekCrossLayer
 }
 #endregion
 
+#region vLLM cross-layer
+[KvPreset(KvEngine.VllmCrossLayer, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaCrossLayerPreset;
+
+[KvPreset(KvEngine.VllmMlaCrossLayer, Layers = 61, LatentDim = 512, RopeDim = 64, BlockTokens = 64, CacheType = BFloat16)]
+public readonly partial struct DeepSeekCrossLayerPreset;
+#endregion
+
 [KvLayout("| B L N D", Layers = 3, BlockTokens = 5)]
 public readonly partial struct TinyCrossLayerMla
 {

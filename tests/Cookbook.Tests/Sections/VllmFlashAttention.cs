@@ -14,6 +14,12 @@ public readonly partial struct LlamaFlashAttention
 }
 #endregion
 
+#region vLLM FlashAttention
+[KvPreset(KvEngine.VllmFlashAttention, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaFlashAttentionPreset;
+#endregion
+
 [KvLayout(KvOrder.FlashAttention, Layers = 3, BlockTokens = 5, KvHeads = 4)]
 public readonly partial struct TinyFlashAttention
 {
@@ -33,6 +39,7 @@ public sealed class VllmFlashAttention : SectionTests
         CheckValue.Of("Llama-3.1-70B", LlamaFlashAttention.Schema, 8, 64, (160, 16_384)),
         CheckValue.Of("Llama-3.1-70B", LlamaFlashAttention.Schema, 8, 128, (160, 32_768)),
         CheckValue.Of("Llama-3.1-70B fp8", LlamaFlashAttention.Schema.WithType(Fp8E4M3), 8, 16, (160, 2048)),
+        CheckValue.Between("Llama-3.1-70B, N = 16", LlamaFlashAttention.Schema, 4, LlamaFlashAttention.Schema, 8, (2560, 256)),
     ];
 
     /// <summary>Per layer [2, B, N, H, D].</summary>

@@ -14,6 +14,12 @@ public readonly partial struct LlamaFlashInferHnd
 }
 #endregion
 
+#region vLLM FlashInfer, HND
+[KvPreset(KvEngine.VllmFlashInferHnd, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaFlashInferHndPreset;
+#endregion
+
 [KvLayout(KvOrder.FlashInferHnd, Layers = 2, BlockTokens = 7, KvHeads = 4)]
 public readonly partial struct TinyFlashInferHnd
 {
@@ -32,6 +38,7 @@ public sealed class VllmFlashInferHnd : SectionTests
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferHnd.Schema, 8, 16, (80, 8192)),
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferHnd.Schema, 8, 64, (80, 32_768)),
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferHnd.Schema, 8, 128, (80, 65_536)),
+        CheckValue.Between("Llama-3.1-70B, N = 16", LlamaFlashInferHnd.Schema, 4, LlamaFlashInferHnd.Schema, 8, (160, 4096)),
     ];
 
     /// <summary>Per layer [B, 2, H, N, D].</summary>

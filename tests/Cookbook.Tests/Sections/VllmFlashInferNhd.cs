@@ -14,6 +14,12 @@ public readonly partial struct LlamaFlashInferNhd
 }
 #endregion
 
+#region vLLM FlashInfer and Triton, NHD
+[KvPreset(KvEngine.VllmFlashInferNhd, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaFlashInferNhdPreset;
+#endregion
+
 [KvLayout(KvOrder.FlashInferNhd, Layers = 2, BlockTokens = 7, KvHeads = 4)]
 public readonly partial struct TinyFlashInferNhd
 {
@@ -32,6 +38,7 @@ public sealed class VllmFlashInferNhd : SectionTests
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferNhd.Schema, 8, 16, (80, 8192)),
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferNhd.Schema, 8, 64, (80, 32_768)),
         CheckValue.Of("Llama-3.1-70B", LlamaFlashInferNhd.Schema, 8, 128, (80, 65_536)),
+        CheckValue.Between("Llama-3.1-70B, N = 16", LlamaFlashInferNhd.Schema, 4, LlamaFlashInferNhd.Schema, 8, (2560, 256)),
     ];
 
     /// <summary>Per layer [B, 2, N, H, D].</summary>

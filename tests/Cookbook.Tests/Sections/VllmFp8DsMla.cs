@@ -15,6 +15,11 @@ public readonly partial struct DeepSeekFp8Mla
 }
 #endregion
 
+#region vLLM fp8_ds_mla
+[KvPreset(KvEngine.VllmFp8DsMla, Layers = 61, LatentDim = 512, RopeDim = 64, BlockTokens = 64)]
+public readonly partial struct DeepSeekFp8MlaPreset;
+#endregion
+
 [KvLayout(KvOrder.MlaAlternating, Layers = 3, BlockTokens = 5)]
 public readonly partial struct TinyFp8Mla
 {

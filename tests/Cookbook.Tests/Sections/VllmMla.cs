@@ -13,6 +13,11 @@ public readonly partial struct DeepSeekMla
 }
 #endregion
 
+#region vLLM MLA
+[KvPreset(KvEngine.VllmMla, Layers = 61, LatentDim = 512, RopeDim = 64, BlockTokens = 16, CacheType = BFloat16)]
+public readonly partial struct DeepSeekMlaPreset;
+#endregion
+
 [KvLayout(KvOrder.Mla, Layers = 3, BlockTokens = 5)]
 public readonly partial struct TinyMla
 {
@@ -29,6 +34,7 @@ public sealed class VllmMla : SectionTests
     [
         CheckValue.Of("DeepSeek-R1", DeepSeekMla.Schema, 8, 16, (61, 18_432)),
         CheckValue.Of("DeepSeek-R1", DeepSeekMla.Schema, 8, 64, (61, 73_728)),
+        CheckValue.Between("DeepSeek-R1, N = 16", DeepSeekMla.Schema, 4, DeepSeekMla.Schema, 8, (61, 18_432)),
     ];
 
     /// <summary>Per layer [B, N, 576]; one head, so none is named.</summary>

@@ -14,6 +14,12 @@ public readonly partial struct LlamaPacked
 }
 #endregion
 
+#region vLLM packed
+[KvPreset(KvEngine.VllmPackedLbhnc, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaPackedPreset;
+#endregion
+
 [KvLayout(KvOrder.PackedLbhnc, Layers = 3, BlockTokens = 5, KvHeads = 2)]
 public readonly partial struct TinyLbhnc
 {

@@ -25,6 +25,12 @@ public readonly partial struct LlamaFp8ScalesInPage
 }
 #endregion
 
+#region vLLM per-token-head scales
+[KvPreset(KvEngine.VllmPerTokenHead, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = Int8,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaInt8CarvedPreset;
+#endregion
+
 [KvLayout(KvOrder.SplitNhd, Layers = 2, BlockTokens = 4, KvHeads = 3)]
 public readonly partial struct TinyInt8Carved
 {

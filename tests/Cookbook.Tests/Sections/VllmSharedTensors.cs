@@ -9,14 +9,6 @@ namespace Nixl.Sdk.Cookbook.Tests.Sections;
 [KvLayout]
 public readonly partial struct GptOss20BShared
 {
-    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, LayerStep = 2, BlockTokens = 16, KvHeads = 8, Window = 128,
-        Pool = "kv", Share = KvShare.Overlay)]
-    public readonly partial struct Sliding
-    {
-        [KvComponent(BFloat16, 64)] public static partial KvComponent Key { get; }
-        [KvComponent(BFloat16, 64)] public static partial KvComponent Value { get; }
-    }
-
     [KvGroup(KvOrder.FlashInferHnd, Layers = 12, FirstLayer = 1, LayerStep = 2, BlockTokens = 16, KvHeads = 8,
         Pool = "kv", Share = KvShare.Overlay)]
     public readonly partial struct Full
@@ -24,7 +16,21 @@ public readonly partial struct GptOss20BShared
         [KvComponent(BFloat16, 64)] public static partial KvComponent Key { get; }
         [KvComponent(BFloat16, 64)] public static partial KvComponent Value { get; }
     }
+
+    [KvGroup(KvOrder.FlashInferHnd, Layers = 12, LayerStep = 2, BlockTokens = 16, KvHeads = 8, Window = 128,
+        Pool = "kv", Share = KvShare.Overlay)]
+    public readonly partial struct Sliding
+    {
+        [KvComponent(BFloat16, 64)] public static partial KvComponent Key { get; }
+        [KvComponent(BFloat16, 64)] public static partial KvComponent Value { get; }
+    }
 }
+#endregion
+
+#region vLLM hybrid models: shared tensors
+[KvPreset(KvEngine.VllmFlashInferHnd, Layers = 24, KvHeads = 8, HeadDim = 64, BlockTokens = 16, CacheType = BFloat16,
+    Window = 128, SlidingLayers = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22], Share = KvShare.Overlay)]
+public readonly partial struct GptOss20BSharedPreset;
 #endregion
 
 [KvLayout]
@@ -51,8 +57,8 @@ public sealed class VllmSharedTensors : SectionTests
 
     public override IEnumerable<CheckValue> CheckValues =>
     [
-        CheckValue.Of("gpt-oss-20b sliding", GptOss20BShared.Schema, 1, 16, 0, (12, 32_768)),
-        CheckValue.Of("gpt-oss-20b full", GptOss20BShared.Schema, 1, 16, 1, (12, 32_768)),
+        CheckValue.Of("gpt-oss-20b sliding", GptOss20BShared.Schema, 1, 16, 1, (12, 32_768)),
+        CheckValue.Of("gpt-oss-20b full", GptOss20BShared.Schema, 1, 16, 0, (12, 32_768)),
     ];
 
     [Fact]

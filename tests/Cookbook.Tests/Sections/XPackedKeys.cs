@@ -1,4 +1,5 @@
 using Nixl.Sdk.Cookbook.Tests.Support;
+using Nixl.Sdk.Planning;
 using Xunit;
 using static Nixl.Sdk.Cookbook.Tests.Support.Loops;
 using static Nixl.Sdk.ElementType;
@@ -12,6 +13,12 @@ public readonly partial struct LlamaXPacked
     [KvComponent(BFloat16, 128, Order = "H D/8 N D%8")] public static partial KvComponent Key { get; }
     [KvComponent(BFloat16, 128, Order = "H D N")] public static partial KvComponent Value { get; }
 }
+#endregion
+
+#region x-packed keys
+[KvPreset(KvEngine.VllmXPacked, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 16, CacheType = BFloat16,
+    TpSizes = [1, 2, 4, 8])]
+public readonly partial struct LlamaXPackedPreset;
 #endregion
 
 [KvLayout("L P | B H N D", Layers = 2, BlockTokens = 5, KvHeads = 3)]
@@ -30,11 +37,21 @@ public sealed class XPackedKeys : SectionTests
     public override IEnumerable<CheckValue> CheckValues =>
     [
         CheckValue.Of("Llama-3.1-70B", LlamaXPacked.Schema, 8, 16, (160, 4096)),
+        CheckValue.Between("Llama-3.1-70B, N = 16 → N = 32",
+            LlamaXPacked.Schema, 8, LlamaXPacked.Schema.WithBlockTokens(32), 8, (2560, 256), (20_480, 32)),
     ];
 
     [Theory, MemberData(nameof(Settings.All), MemberType = typeof(Settings))]
     public Task Random_blocks_move(NixlTransports transports, Memory memory) =>
         Moves.CheckAsync<TinyXPacked>(transports, memory, [Naive()]);
+
+    [Fact]
+    public void More_pieces_than_65536_are_refused()
+    {
+        var schema = LlamaXPacked.Schema; // 92,160 pieces for each 16 tokens of all heads
+        var error = Assert.Throws<NotSupportedException>(() => ReshardPlan.Create(schema, 1, schema.WithBlockTokens(32), 1));
+        Assert.Contains("65536", error.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task An_element_of_a_key_lies_where_the_tile_says()

@@ -5,10 +5,10 @@ namespace Nixl.Sdk.Cookbook.Tests.Support;
 
 /// <summary>One row of a section's table: the pieces of one block of a real model on one rank.</summary>
 /// <param name="Model">The model and the numbers that it is planned with.</param>
-/// <param name="Plan">The plan of one rank.</param>
-/// <param name="Group">The group's index.</param>
+/// <param name="Planned">The lengths of the pieces that are planned.</param>
+/// <param name="BytesPerBlock">What they must be together.</param>
 /// <param name="Pieces">How many pieces of how many bytes, longest first.</param>
-public sealed record CheckValue(string Model, KvPlan Plan, int Group, params (int Count, long Bytes)[] Pieces)
+public sealed record CheckValue(string Model, IReadOnlyList<long> Planned, long BytesPerBlock, params (int Count, long Bytes)[] Pieces)
 {
     private const long Blocks = 100;
 
@@ -23,7 +23,22 @@ public sealed record CheckValue(string Model, KvPlan Plan, int Group, params (in
         if (blockTokens > 0)
             schema = schema.WithBlockTokens(blockTokens);
         var name = model + (tp > 1 ? Text($", TP {tp}") : "") + (blockTokens == 0 ? "" : Text($", N = {blockTokens}"));
-        return new CheckValue(name, KvPlan.Create(schema, new KvParallel(tp, Math.Min(3, tp - 1)), Blocks), group, pieces);
+        var planned = KvPlan.Create(schema, new KvParallel(tp, Math.Min(3, tp - 1)), Blocks).Groups[group];
+        return new CheckValue(name, [.. planned.Regions.Select(static region => region.Length)], planned.BytesPerBlock, pieces);
+    }
+
+    /// <summary>Plans what one block of the fourth rank of a target is made of between two sides of one group that differ.</summary>
+    public static CheckValue Between(
+        string model, KvSchema source, int sourceTp, KvSchema target, int targetTp, params (int Count, long Bytes)[] pieces)
+    {
+        var rank = new KvParallel(targetTp, Math.Min(3, targetTp - 1));
+        var planned =
+            from route in ReshardPlan.Create(source, sourceTp, target, targetTp).To(rank.TpRank)
+            from unit in Loops.Upto(route.Groups[0].Units.TargetPerBlock)
+            from piece in route.Groups[0].Pieces
+            select piece.Length;
+        return new CheckValue(model + Text($", TP {sourceTp} → {targetTp}"), [.. planned],
+            KvPlan.Create(target, rank, Blocks).Groups[0].BytesPerBlock, pieces);
     }
 
     /// <summary>The row as the page shows it.</summary>
@@ -31,11 +46,10 @@ public sealed record CheckValue(string Model, KvPlan Plan, int Group, params (in
 
     public void Assert()
     {
-        var planned = Plan.Groups[Group];
-        var found = planned.Regions.GroupBy(static region => region.Length).OrderByDescending(static each => each.Key)
+        var found = Planned.GroupBy(static length => length).OrderByDescending(static each => each.Key)
             .Select(static each => (each.Count(), each.Key));
         Xunit.Assert.Equal(Pieces, found);
-        Xunit.Assert.Equal(Pieces.Sum(static piece => piece.Count * piece.Bytes), planned.BytesPerBlock);
+        Xunit.Assert.Equal(Pieces.Sum(static piece => piece.Count * piece.Bytes), BytesPerBlock);
     }
 
     /// <summary>For the test's name.</summary>

@@ -5,8 +5,14 @@ internal static class CookbookPage
 {
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "cookbook");
 
+    /// <summary>The page itself.</summary>
+    public static string Text { get; } = File.ReadAllText(Path.Combine(Folder, "cookbook.md")).ReplaceLineEndings("\n");
+
     /// <summary>The page's sections in order; the introduction has no heading.</summary>
-    public static IReadOnlyList<CookbookSection> Sections { get; } = [.. Split(File.ReadAllLines(Path.Combine(Folder, "cookbook.md")))];
+    public static IReadOnlyList<CookbookSection> Sections { get; } = [.. Split(Text.Split('\n'))];
+
+    /// <summary>The project file that compiles the sections.</summary>
+    public static string Project { get; } = File.ReadAllText(Path.Combine(Folder, "Cookbook.Tests.csproj")).ReplaceLineEndings("\n");
 
     /// <summary>Source file, name and text of every region, in the order of the files.</summary>
     public static IReadOnlyList<(string File, string Name, string Text)> Regions { get; } =

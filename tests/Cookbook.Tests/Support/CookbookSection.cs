@@ -3,31 +3,32 @@ namespace Nixl.Sdk.Cookbook.Tests.Support;
 /// <summary>One section of the page.</summary>
 internal sealed class CookbookSection
 {
+    private const string CSharp = "```csharp", Xml = "```xml";
     private const string Header = "| one block of one rank | pieces × bytes |";
 
     public CookbookSection(string heading, IReadOnlyList<string> lines)
     {
         Heading = heading;
-        var snippet = default(List<string>);
+        var (fence, snippet) = ("", default(List<string>));
         var inTable = false;
         foreach (var line in lines)
         {
-            if (line == "```csharp")
+            if (snippet is not null && line == "```")
             {
-                snippet = [];
-            }
-            else if (snippet is not null && line == "```")
-            {
-                Snippets.Add(string.Join("\n", snippet));
+                (fence == CSharp ? Snippets : ProjectLines).Add(string.Join("\n", snippet));
                 snippet = null;
             }
             else if (snippet is not null)
             {
                 snippet.Add(line);
             }
+            else if (line is CSharp or Xml)
+            {
+                (fence, snippet) = (line, []);
+            }
             else if (line.StartsWith("```", StringComparison.Ordinal))
             {
-                throw new InvalidOperationException($"Section \"{heading}\" has a block that is no C# and so cannot be tested: {line}");
+                throw new InvalidOperationException($"Section \"{heading}\" has a block that cannot be tested: {line}");
             }
             else
             {
@@ -44,6 +45,9 @@ internal sealed class CookbookSection
 
     /// <summary>Its C# blocks.</summary>
     public List<string> Snippets { get; } = [];
+
+    /// <summary>Its XML blocks: what a project file must say.</summary>
+    public List<string> ProjectLines { get; } = [];
 
     /// <summary>The rows of its table of pieces.</summary>
     public List<string> Rows { get; } = [];
