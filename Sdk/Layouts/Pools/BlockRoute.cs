@@ -81,7 +81,23 @@ internal sealed class BlockRoute : IDisposable
     {
         Expand(localBlocks, _localUnits, localIds);
         Expand(remoteBlocks, _remoteUnits, remoteIds);
-        return Transfers!.PostAsync(localIds, remoteIds, options, cancellationToken);
+        try
+        {
+            return Transfers!.PostAsync(localIds, remoteIds, options, cancellationToken);
+        }
+        catch (NixlInvalidArgumentException) when (FindTwice(_operation == TransferOperation.Write ? remoteBlocks : localBlocks) is { } twice)
+        {
+            // The core has found it among the units; the caller knows blocks.
+            throw Refused($"block {twice} is a destination twice; which bytes stay would be chance");
+        }
+    }
+
+    private static int? FindTwice(ReadOnlySpan<int> blocks)
+    {
+        var seen = new HashSet<int>();
+        foreach (var block in blocks)
+            if (!seen.Add(block)) return block;
+        return null;
     }
 
     private static void Expand(ReadOnlySpan<int> blocks, int unitsPerBlock, Span<int> ids)

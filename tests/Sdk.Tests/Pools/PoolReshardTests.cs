@@ -62,7 +62,7 @@ public sealed class PoolReshardTests
         Refused([], [], "0 and 0 do");
         Refused([1, 13], [1], "local block 13 at position 1 is out of range; there are 13");
         Refused([1, 2], [-1], "remote block -1 at position 0 is out of range");
-        Refused([1, 2, 3], [4, 4], "twice");
+        Refused([1, 2, 3], [4, 4], "block 4 is a destination twice");
         Assert.Throws<InvalidOperationException>(() => remote.List());
 
         void Refused(int[] from, int[] to, string why) => Assert.Contains(
