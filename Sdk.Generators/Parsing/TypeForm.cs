@@ -55,8 +55,7 @@ internal static class TypeForm
             { TypeKind: TypeKind.Struct } => "struct",
             _ => "class",
         };
-        var escaped = SyntaxFacts.GetKeywordKind(type.Name) == SyntaxKind.None ? type.Name : "@" + type.Name;
-        return new TypePart(keyword, escaped);
+        return new TypePart(keyword, SourceName.Of(type.Name));
     }
 
     private static string? Forbidden(INamedTypeSymbol type) => type switch

@@ -1,0 +1,39 @@
+using Microsoft.CodeAnalysis;
+using Nixl.Sdk.Generators.Tests.Support;
+using Xunit;
+
+namespace Nixl.Sdk.Generators.Tests;
+
+/// <summary>Names that C# allows are names that layouts may have: what is generated for them compiles without a warning.</summary>
+public sealed class NameTests
+{
+    private const string Mla = "[KvPreset(KvEngine.VllmMla, Layers = 61, LatentDim = 512, RopeDim = 64, BlockTokens = 64, CacheType = BFloat16)]";
+
+    [Theory]
+    [InlineData("record")]
+    [InlineData("required")]
+    [InlineData("file")]
+    [InlineData("scoped")]
+    [InlineData("field")]
+    [InlineData("int")]
+    [InlineData("kv")]
+    public void A_type_may_be_named_like_a_keyword(string name)
+    {
+        var result = GeneratorHarness.Generate($"namespace @event; public partial class @{name} {{ {Mla} public readonly partial struct Inner; }} " +
+            $"public static partial class Other {{ {Mla} public readonly partial struct @{name}; }}");
+        Assert.Equal([$"event.Other.{name}.KvLayout.g.cs", $"event.{name}.Inner.KvLayout.g.cs"], Files(result).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_component_may_be_named_like_a_keyword() => GeneratorHarness.Generate("""
+        [KvLayout("L | B H N P D", Layers = 8, KvHeads = 8, BlockTokens = 64)]
+        public readonly partial struct Layout
+        {
+            [KvComponent(BFloat16, 128)] public static partial KvComponent @await { get; }
+            [KvComponent(BFloat16, 128)] public static partial KvComponent field { get; }
+        }
+        """);
+
+    private static IEnumerable<string> Files(GeneratorDriverRunResult result) =>
+        result.Results[0].GeneratedSources.Select(source => source.HintName);
+}
