@@ -1,4 +1,3 @@
-using Nixl.Sdk.Generators.Parsing;
 using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Generators.Model;
@@ -11,7 +10,7 @@ internal sealed record TypeSpec(string Namespace, KvList<TypePart> Parts, string
 {
     public string Name => Parts[Parts.Count - 1].Name;
 
-    /// <summary>The name of the generated file: namespace, outer types and name with dots.</summary>
-    public string HintName =>
-        ((Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name)) + GeneratedCode.FileSuffix).Replace("@", "");
+    /// <summary>Namespace, outer types and name with dots: what the generated file is named after.</summary>
+    public string DottedName =>
+        ((Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name))).Replace("@", "");
 }

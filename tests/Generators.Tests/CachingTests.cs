@@ -37,6 +37,14 @@ public sealed class CachingTests
     }
 
     [Fact]
+    public void A_name_that_comes_to_differ_only_in_case_leaves_the_other_files_alone()
+    {
+        var reasons = OutputsAfterEdit(
+            [First, Second, First.Replace("First", "Third", StringComparison.Ordinal)], 1, Second.Replace("Second", "first", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, reasons.Count(reason => reason == IncrementalStepRunReason.Cached));
+    }
+
+    [Fact]
     public void A_moved_mistake_emits_no_stub_again()
     {
         var wrong = First.Replace("BFloat16, 576", "BFloat16, 0", StringComparison.Ordinal);

@@ -34,6 +34,18 @@ public sealed class NameTests
         }
         """);
 
+    [Fact]
+    public void Types_whose_names_differ_only_in_case_have_files_of_their_own()
+    {
+        var result = GeneratorHarness.Generate(
+            $"namespace Models; {Mla} public readonly partial struct MyKv; {Mla} public readonly partial struct MyKV; {Mla} public readonly partial struct Other;",
+            "namespace models; [KvLayout(KvOrder.Mla, Layers = 61, BlockTokens = 64)] public readonly partial struct @mykv " +
+            "{ [KvComponent(BFloat16, 576)] public static partial KvComponent Latent { get; } }");
+        Assert.Equal(
+            ["Models.MyKV.KvLayout.g.cs", "Models.MyKv.2.KvLayout.g.cs", "Models.Other.KvLayout.g.cs", "models.mykv.3.KvLayout.g.cs"],
+            Files(result).Order(StringComparer.Ordinal));
+    }
+
     private static IEnumerable<string> Files(GeneratorDriverRunResult result) =>
         result.Results[0].GeneratedSources.Select(source => source.HintName);
 }
