@@ -8,6 +8,9 @@ namespace Nixl.Sdk.Generators.Model;
 /// <param name="FullName">Its name with <c>global::</c>.</param>
 internal sealed record TypeSpec(string Namespace, KvList<TypePart> Parts, string FullName)
 {
+    /// <summary>True if it has a base class, which may be a layout too.</summary>
+    public bool IsDerived { get; init; }
+
     public string Name => Parts[Parts.Count - 1].Name;
 
     /// <summary>Namespace, outer types and name with dots: what the generated file is named after.</summary>

@@ -35,6 +35,10 @@ public sealed class NameTests
         """);
 
     [Fact]
+    public void A_layout_may_derive_from_a_layout() => GeneratorHarness.Generate(
+        $"{Mla} public partial class Base; {Mla} public partial class Derived : Base; {Mla} public partial record Root; {Mla} public partial record Leaf : Root;");
+
+    [Fact]
     public void Types_whose_names_differ_only_in_case_have_files_of_their_own()
     {
         var result = GeneratorHarness.Generate(
