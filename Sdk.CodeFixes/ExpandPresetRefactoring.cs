@@ -49,11 +49,15 @@ public sealed class ExpandPresetRefactoring : CodeRefactoringProvider
         var written = (StructDeclarationSyntax)SyntaxFactory.ParseMemberDeclaration("[" + form.Attribute + "] struct Written\n{\n" + form.Members + "}\n")!;
         var attribute = written.AttributeLists[0].Attributes[0].WithTriviaFrom(preset);
         var expanded = type.ReplaceNode(preset, attribute);
+        var hasBody = !type.OpenBraceToken.IsKind(SyntaxKind.None);
+        var open = hasBody ? expanded.OpenBraceToken : written.OpenBraceToken.WithTrailingTrivia();
+        if (!open.TrailingTrivia.Any(SyntaxKind.EndOfLineTrivia))
+            open = open.WithTrailingTrivia(open.TrailingTrivia.Add(SyntaxFactory.ElasticLineFeed));
         return expanded
             .WithSemicolonToken(default)
-            .WithOpenBraceToken(written.OpenBraceToken.WithTrailingTrivia(SyntaxFactory.ElasticLineFeed))
+            .WithOpenBraceToken(open)
             .WithMembers(expanded.Members.AddRange(written.Members))
-            .WithCloseBraceToken(written.CloseBraceToken.WithTrailingTrivia(type.GetTrailingTrivia()))
+            .WithCloseBraceToken((hasBody ? expanded.CloseBraceToken : written.CloseBraceToken).WithTrailingTrivia(type.GetTrailingTrivia()))
             .WithAdditionalAnnotations(Formatter.Annotation, Simplifier.Annotation);
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Nixl.Sdk.Generators.Emitting;
@@ -28,23 +29,36 @@ public sealed class LayoutGenerator : IIncrementalGenerator
             .WithTrackingName(ModelFileStep)
             .Collect()
             .Combine(directory);
-        foreach (var attribute in new[] { KnownNames.KvLayout, KnownNames.KvPreset })
+        var declared = Layouts(context, KnownNames.KvLayout, files);
+        var presets = Layouts(context, KnownNames.KvPreset, files);
+        var clashes = Names(declared).Combine(Names(presets)).Select(static (names, _) => FileNames.Clashes(names.Left.Concat(names.Right)));
+        foreach (var layouts in new[] { declared, presets })
         {
-            var results = context.SyntaxProvider
-                .ForAttributeWithMetadataName(attribute, static (node, _) => node is TypeDeclarationSyntax, Parse)
-                .Where(static draft => draft is not null)
-                .Select(static (draft, _) => draft!)
-                .WithTrackingName(ParseStep)
-                .Combine(files)
-                .Select(static (pair, _) => (Draft: pair.Left, Model: ModelFinder.Find(pair.Left.Model, pair.Right.Left, pair.Right.Right)))
-                .WithTrackingName(ModelStep)
-                .Select(static (pair, cancellation) => LayoutResolver.Resolve(pair.Draft, pair.Model, cancellation))
-                .WithTrackingName(ResolveStep);
             context.RegisterSourceOutput(
-                results.Select(static (result, _) => result.Layout).Where(static layout => layout is not null).WithTrackingName(LayoutStep),
-                static (output, layout) => output.AddSource(layout!.Type.HintName, LayoutEmitter.Emit(layout, output.CancellationToken)));
+                layouts.Combine(clashes).Select(static (pair, _) => (Layout: pair.Left, File: FileNames.Of(pair.Left.Type.DottedName, pair.Right))),
+                static (output, pair) => output.AddSource(pair.File, LayoutEmitter.Emit(pair.Layout, output.CancellationToken)));
         }
     }
+
+    private static IncrementalValuesProvider<LayoutSpec> Layouts(
+        IncrementalGeneratorInitializationContext context, string attribute,
+        IncrementalValueProvider<(ImmutableArray<ModelFile> Files, string Directory)> files) => context.SyntaxProvider
+        .ForAttributeWithMetadataName(attribute, static (node, _) => node is TypeDeclarationSyntax, Parse)
+        .Where(static draft => draft is not null)
+        .Select(static (draft, _) => draft!)
+        .WithTrackingName(ParseStep)
+        .Combine(files)
+        .Select(static (pair, _) => (Draft: pair.Left, Model: ModelFinder.Find(pair.Left.Model, pair.Right.Files, pair.Right.Directory)))
+        .WithTrackingName(ModelStep)
+        .Select(static (pair, cancellation) => LayoutResolver.Resolve(pair.Draft, pair.Model, cancellation))
+        .WithTrackingName(ResolveStep)
+        .Select(static (result, _) => result.Layout)
+        .Where(static layout => layout is not null)
+        .Select(static (layout, _) => layout!)
+        .WithTrackingName(LayoutStep);
+
+    private static IncrementalValueProvider<ImmutableArray<string>> Names(IncrementalValuesProvider<LayoutSpec> layouts) =>
+        layouts.Select(static (layout, _) => layout.Type.DottedName).Collect();
 
     // The attribute on a second declaration is the compiler's error; a second file of the same name would be the generator's.
     private static LayoutDraft? Parse(GeneratorAttributeSyntaxContext context, CancellationToken cancellation)

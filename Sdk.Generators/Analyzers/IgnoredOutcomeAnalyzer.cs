@@ -13,6 +13,9 @@ namespace Nixl.Sdk.Generators.Analyzers;
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class IgnoredOutcomeAnalyzer : DiagnosticAnalyzer
 {
+    // They only change the form of the task: the call that made it is the one to name. What ContinueWith is given has the outcome.
+    private static readonly string[] Forms = ["AsTask", "ConfigureAwait", "Preserve", "WaitAsync"];
+
     /// <inheritdoc/>
     public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics { get; } = [UsageDiagnostics.IgnoredOutcome];
 
@@ -47,10 +50,10 @@ public sealed class IgnoredOutcomeAnalyzer : DiagnosticAnalyzer
         _ => operation,
     };
 
-    // AsTask, ConfigureAwait and Preserve only change the form of the task: the call that made it is the one to name.
     private static IInvocationOperation Source(IInvocationOperation call)
     {
-        while (SdkTypes.IsAwaitable(call.TargetMethod.ContainingType) && call.Instance is IInvocationOperation inner)
+        while (SdkTypes.IsAwaitable(call.TargetMethod.ContainingType) && Array.IndexOf(Forms, call.TargetMethod.Name) >= 0 &&
+               call.Instance is IInvocationOperation inner)
             call = inner;
         return call;
     }

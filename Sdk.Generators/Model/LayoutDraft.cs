@@ -22,7 +22,7 @@ internal sealed record LayoutDraft(TypeSpec? Type, string Name, LocationInfo? Lo
     /// <summary>What [KvPreset] says, or null for a layout that is written out.</summary>
     public KvPreset? Preset { get; init; }
 
-    /// <summary>The names that the user declares in a preset's type: generated members cannot have them.</summary>
+    /// <summary>The names that generated members of a preset's type cannot have: its own, and those that the user declares in it.</summary>
     public KvList<string> Members { get; init; } = KvList<string>.Empty;
 
     /// <summary>The path of the model's config.json, or null.</summary>

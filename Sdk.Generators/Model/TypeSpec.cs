@@ -1,4 +1,3 @@
-using Nixl.Sdk.Generators.Parsing;
 using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Generators.Model;
@@ -9,9 +8,12 @@ namespace Nixl.Sdk.Generators.Model;
 /// <param name="FullName">Its name with <c>global::</c>.</param>
 internal sealed record TypeSpec(string Namespace, KvList<TypePart> Parts, string FullName)
 {
+    /// <summary>True if it has a base class, which may be a layout too.</summary>
+    public bool IsDerived { get; init; }
+
     public string Name => Parts[Parts.Count - 1].Name;
 
-    /// <summary>The name of the generated file: namespace, outer types and name with dots.</summary>
-    public string HintName =>
-        ((Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name)) + GeneratedCode.FileSuffix).Replace("@", "");
+    /// <summary>Namespace, outer types and name with dots: what the generated file is named after.</summary>
+    public string DottedName =>
+        ((Namespace.Length == 0 ? "" : Namespace + ".") + string.Join(".", Parts.Select(part => part.Name))).Replace("@", "");
 }

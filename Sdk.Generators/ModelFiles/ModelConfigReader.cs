@@ -1,6 +1,7 @@
 using Microsoft.CodeAnalysis;
 using Nixl.Sdk.Generators.Diagnostics;
 using Nixl.Sdk.Generators.Model;
+using Nixl.Sdk.Planning;
 using static System.FormattableString;
 
 namespace Nixl.Sdk.Generators.ModelFiles;
@@ -84,23 +85,22 @@ internal static class ModelConfigReader
         return window == 0 ? config : config with { Window = window, SlidingLayers = ModelFields.Layers(config.Layers, _ => true) };
     }
 
-    // The file names a window even where it is switched off.
+    // The file names a window even where it is switched off, and switches it on even where it names none.
     private static ModelConfig Qwen(ModelFields fields, string architecture)
     {
         var config = Heads(fields, architecture);
-        if (!fields.Flag("use_sliding_window"))
+        if (!fields.Flag("use_sliding_window") || !fields.Has("sliding_window"))
             return config;
         if (fields.Has("layer_types"))
             return WithLayerTypes(fields, config);
-        var first = fields.Number("max_window_layers");
-        return config with { Window = fields.Number("sliding_window"), SlidingLayers = ModelFields.Layers(config.Layers, layer => layer >= first) };
+        var first = fields.Number("max_window_layers", least: 0);
+        return WithWindow(fields, config, ModelFields.Layers(config.Layers, layer => layer >= first));
     }
 
-    private static ModelConfig WithLayerTypes(ModelFields fields, ModelConfig config)
-    {
-        var sliding = fields.SlidingLayers(config.Layers);
-        return sliding.Count == 0 ? config : config with { Window = fields.Number("sliding_window"), SlidingLayers = sliding };
-    }
+    private static ModelConfig WithLayerTypes(ModelFields fields, ModelConfig config) => WithWindow(fields, config, fields.SlidingLayers(config.Layers));
+
+    private static ModelConfig WithWindow(ModelFields fields, ModelConfig config, KvList<int> sliding) =>
+        sliding.Count == 0 ? config : config with { Window = fields.Number("sliding_window"), SlidingLayers = sliding };
 
     private static ModelFailure TooLong(string path, int length) => new(LayoutDiagnostics.ModelMalformed,
         Invariant($"{FileName(path)} has {length} characters; a config.json of more than {JsonReader.MaxLength} is not read"));

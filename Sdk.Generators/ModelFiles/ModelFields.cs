@@ -24,26 +24,26 @@ internal sealed class ModelFields(JsonValue root, string file)
     public bool Has(string name) => root[name] is not null;
 
     /// <summary>A number that must be there; 0 after a failure.</summary>
-    public int Number(string name)
+    public int Number(string name, int least = 1)
     {
         if (root[name] is not null)
-            return Optional(name);
+            return Optional(name, least);
         Fail("has no " + name);
         return 0;
     }
 
     /// <summary>A number, or 0 if it is missing or null.</summary>
-    public int Optional(string name)
+    public int Optional(string name, int least = 1)
     {
         if (root[name] is not { } value)
             return 0;
         var most = name == "num_hidden_layers" ? MaxLayers : MaxSize;
         if (value.Kind == JsonKind.Number && int.TryParse(value.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) &&
-            number >= 1 && number <= most)
+            number >= least && number <= most)
         {
             return number;
         }
-        Fail(Invariant($"has {name} = {Show(value)}; it must be a whole number from 1 to {most}"));
+        Fail(Invariant($"has {name} = {Show(value)}; it must be a whole number from {least} to {most}"));
         return 0;
     }
 

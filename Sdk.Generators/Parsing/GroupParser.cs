@@ -19,7 +19,7 @@ internal static class GroupParser
                 .Select(property => AttributeReader.Component(AttributeReader.Find(property, KnownNames.KvComponent)!, property.Name)).ToArray()),
         };
         var components = properties.Select(property => new ComponentDraft(
-            new PropertySpec(Modifiers(property), Escaped(property.Name)), LocationInfo.From(property.Locations.FirstOrDefault())));
+            new PropertySpec(Modifiers(property), SourceName.Of(property.Name)), LocationInfo.From(property.Locations.FirstOrDefault())));
         return new GroupDraft(
             nested ? TypeForm.Part(type) : null, schema, KvList.Create(components.ToArray()),
             LocationInfo.From(AttributeReader.LocationOf(attribute) ?? type.Locations.FirstOrDefault()))
@@ -75,6 +75,4 @@ internal static class GroupParser
         var kept = syntax?.Modifiers.Where(token => !token.IsKind(SyntaxKind.StaticKeyword) && !token.IsKind(SyntaxKind.PartialKeyword));
         return kept is null ? "" : string.Join(" ", kept.Select(token => token.ValueText));
     }
-
-    private static string Escaped(string name) => SyntaxFacts.GetKeywordKind(name) == SyntaxKind.None ? name : "@" + name;
 }

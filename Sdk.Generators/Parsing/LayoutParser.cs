@@ -18,7 +18,14 @@ internal static class LayoutParser
     {
         var diagnostics = new List<DiagnosticInfo>();
         var location = LocationInfo.From(AttributeReader.LocationOf(attribute) ?? type.Locations.FirstOrDefault());
-        if (!TypeForm.Check(type, diagnostics))
+        var isFit = TypeForm.Check(type, diagnostics);
+        if (LayoutMembers.IsReserved(type.Name))
+        {
+            // A member cannot be named like its type: nothing can be generated, not even a stub.
+            diagnostics.Add(DiagnosticInfo.Create(LayoutDiagnostics.ReservedName, type.Locations.FirstOrDefault(), type.Name));
+            isFit = false;
+        }
+        if (!isFit)
             return new LayoutDraft(null, type.Name, location, KvList.Create(diagnostics.ToArray()));
 
         return attribute.AttributeClass?.ToDisplayString() == KnownNames.KvPreset
@@ -34,7 +41,8 @@ internal static class LayoutParser
             diagnostics.Add(new DiagnosticInfo(
                 LayoutDiagnostics.PresetAndLayout, location, KvList.Create(type.ToDisplayString(SymbolDisplayFormat.CSharpShortErrorMessageFormat))));
         }
-        var members = type.GetMembers().Where(member => !member.IsImplicitlyDeclared && !GeneratedCode.Contains(member)).Select(member => member.Name);
+        var members = type.GetMembers().Where(member => !member.IsImplicitlyDeclared && !GeneratedCode.Contains(member)).Select(member => member.Name)
+            .Append(type.Name);
         return new LayoutDraft(both ? null : TypeForm.Describe(type), type.Name, location, KvList.Create(diagnostics.ToArray()))
         {
             Preset = AttributeReader.Preset(attribute),

@@ -42,7 +42,10 @@ internal static class TypeForm
         var space = type.ContainingNamespace is { IsGlobalNamespace: false } given
             ? given.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat.WithGlobalNamespaceStyle(SymbolDisplayGlobalNamespaceStyle.Omitted))
             : "";
-        return new TypeSpec(space, KvList.Create(parts.ToArray()), type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat));
+        return new TypeSpec(space, KvList.Create(parts.ToArray()), type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat))
+        {
+            IsDerived = type is { TypeKind: TypeKind.Class, BaseType.SpecialType: not SpecialType.System_Object },
+        };
     }
 
     public static TypePart Part(INamedTypeSymbol type)
@@ -55,8 +58,7 @@ internal static class TypeForm
             { TypeKind: TypeKind.Struct } => "struct",
             _ => "class",
         };
-        var escaped = SyntaxFacts.GetKeywordKind(type.Name) == SyntaxKind.None ? type.Name : "@" + type.Name;
-        return new TypePart(keyword, escaped);
+        return new TypePart(keyword, SourceName.Of(type.Name));
     }
 
     private static string? Forbidden(INamedTypeSymbol type) => type switch

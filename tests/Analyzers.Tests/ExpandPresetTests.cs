@@ -35,6 +35,18 @@ public sealed class ExpandPresetTests
     }
 
     [Theory]
+    [InlineData(" // first\n{ // second\n    // third\n}\n", "first", "second", "third")]
+    [InlineData(" { } // only\n", "only")]
+    [InlineData("; // only\n", "only")]
+    public async Task Comments_stay(string body, params string[] comments)
+    {
+        var (text, _, _) = await Harness.ExpandAsync(
+            "[KvPreset(KvEngine.VllmPackedHnd, Layers = 80, KvHeads = 8, HeadDim = 128, BlockTokens = 64, CacheType = BFloat16)]\npublic partial class Cache" + body, "Cache");
+        Assert.All(comments, comment => Assert.Contains("// " + comment + "\n", text, StringComparison.Ordinal));
+        Assert.Contains("\n    [KvComponent(BFloat16, 128)] public static partial KvComponent Value { get; }\n", text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("[KvPreset(KvEngine.VllmPackedHnd, Layers = 80)] public partial struct Llama;", "Llama")]
     [InlineData("[KvLayout(KvOrder.Mla, Layers = 4, BlockTokens = 64)] public partial struct Mla { [KvComponent(BFloat16, 576)] public static partial KvComponent Latent { get; } }", "Mla {")]
     [InlineData("public struct Other;", "Other")]

@@ -25,6 +25,8 @@ public sealed class UsageFixTests
     [InlineData("public static Task Run(Transfer transfer) { if (transfer.Local.IsDisposed) return Task.CompletedTask; transfer.PostAsync([1], [2]); return Task.CompletedTask; }")]
     [InlineData("public static async Task Run(Transfer transfer) { await Task.Yield(); lock (transfer) { transfer.PostAsync([1], [2]); } }")]
     [InlineData("public static async Task Run(Transfer? transfer) { await Task.Yield(); transfer?.PostAsync([1], [2]); }")]
+    [InlineData("public static Task Run(Transfer transfer, ReadOnlySpan<int> blocks) { transfer.PostAsync(blocks, blocks); return Task.CompletedTask; }")]
+    [InlineData("public static Task Run(Transfer transfer, in PostOptions options) { transfer.PostAsync([1], [2], options); return Task.CompletedTask; }")]
     public async Task Where_an_await_changes_more_there_is_no_fix(string method) =>
         Assert.Null(await Harness.FixAsync("NIXL101", $"public static class User {{ {method} }}"));
 

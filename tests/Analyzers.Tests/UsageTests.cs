@@ -12,6 +12,7 @@ public sealed class UsageTests
     [InlineData("transfer.PostAsync([1], [2]).ConfigureAwait(false);")]
     [InlineData("Transfer? maybe = transfer; maybe?.PostAsync([1], [2]);")]
     [InlineData("agent.NotifyAsync(peer, default);")]
+    [InlineData("agent.NotifyAsync(peer, default).AsTask().WaitAsync(TimeSpan.FromSeconds(1)).ConfigureAwait(false);")]
     [InlineData("Action post = () => transfer.PostAsync([1], [2]);")]
     public Task A_dropped_outcome_is_reported(string statements) => AssertReported("NIXL101", statements);
 
@@ -22,6 +23,8 @@ public sealed class UsageTests
     [InlineData("transfer.Cancel();")]
     [InlineData("_ = Task.Run(() => 1);")]
     [InlineData("transfer.PostAsync([1], [2]).GetAwaiter().GetResult();")]
+    [InlineData("_ = transfer.PostAsync([1], [2]).AsTask().ContinueWith(ended => Console.WriteLine(ended.Exception), TaskScheduler.Default);")]
+    [InlineData("agent.NotifyAsync(peer, default).AsTask().ContinueWith(ended => Console.WriteLine(ended.Exception), TaskScheduler.Default);")]
     public Task An_outcome_that_somebody_has_is_not(string statements) => AssertNotReported("NIXL101", statements);
 
     [Theory]

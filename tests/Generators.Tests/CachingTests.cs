@@ -37,6 +37,23 @@ public sealed class CachingTests
     }
 
     [Fact]
+    public void A_name_that_comes_to_differ_only_in_case_leaves_the_other_files_alone()
+    {
+        var reasons = OutputsAfterEdit(
+            [First, Second, First.Replace("First", "Third", StringComparison.Ordinal)], 1, Second.Replace("Second", "first", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, reasons.Count(reason => reason == IncrementalStepRunReason.Cached));
+    }
+
+    [Fact]
+    public void An_edit_of_another_declaration_of_the_type_emits_its_file_again()
+    {
+        const string Attribute = "[KvLayout(KvOrder.Mla, Layers = 61, BlockTokens = 16)] public readonly partial struct Apart;";
+        const string Components = "public readonly partial struct Apart { [KvComponent(BFloat16, 576)] public static partial KvComponent Latent { get; } }";
+        var reasons = OutputsAfterEdit([First, Attribute, Components], 2, Components.Replace("576", "512", StringComparison.Ordinal)).ToList();
+        Assert.Equal([IncrementalStepRunReason.Modified, IncrementalStepRunReason.Cached], reasons.Order());
+    }
+
+    [Fact]
     public void A_moved_mistake_emits_no_stub_again()
     {
         var wrong = First.Replace("BFloat16, 576", "BFloat16, 0", StringComparison.Ordinal);

@@ -162,6 +162,17 @@ public sealed class DiagnosticTests
         Assert.Equal("NIXL017", Assert.Single(reported).Id);
     }
 
+    [Theory]
+    [InlineData("Plan")]
+    [InlineData("Layers")]
+    public void A_type_with_the_name_of_a_generated_member_is_reported(string name)
+    {
+        var (reported, errors) = GeneratorHarness.Diagnose(
+            $"[KvPreset(KvEngine.VllmMla, Layers = 61, LatentDim = 512, RopeDim = 64, BlockTokens = 64, CacheType = BFloat16)] public partial struct {name};");
+        Assert.Empty(errors);
+        Assert.Equal(("NIXL017", name), (Assert.Single(reported).Id, TextAt(reported[0])));
+    }
+
     [Fact]
     public void An_attribute_on_two_declarations_is_the_compilers_error_alone()
     {

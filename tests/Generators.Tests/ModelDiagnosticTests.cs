@@ -161,6 +161,20 @@ public sealed class ModelDiagnosticTests
         Assert.Equal([("Full", full, 0), ("Sliding", sliding, 4096)], groups);
     }
 
+    [Theory]
+    [InlineData("\"sliding_window\": 4096, \"max_window_layers\": 0", 4096)]
+    [InlineData("\"sliding_window\": 4096, \"max_window_layers\": 4", 0)]
+    [InlineData("\"sliding_window\": null, \"max_window_layers\": 3", 0)]
+    public void Qwen_may_have_windows_in_all_layers_or_in_none(string fields, int window)
+    {
+        var text = "{\"architectures\": [\"Qwen2ForCausalLM\"], \"num_hidden_layers\": 4, \"num_attention_heads\": 8, \"head_dim\": 64, " +
+            "\"use_sliding_window\": true, " + fields + "}";
+        var result = Assert.Single(SharedPipeline.Resolve(GeneratorHarness.Compile(Preset), TextFile.Model("m", text)));
+        Assert.Empty(result.Diagnostics);
+        var group = Assert.Single(result.Layout!.Schema.Groups);
+        Assert.Equal((4, window), (group.Layers, group.Window));
+    }
+
     [Fact]
     public void Sparse_attention_takes_its_indexer_from_the_file()
     {

@@ -44,6 +44,17 @@ public sealed class PresetDiagnosticTests
         AssertOnly("NIXL017", message, $"[KvPreset(KvEngine.{engine}, {numbers})] public readonly partial struct Layout {{ {member} }}");
     }
 
+    [Theory]
+    [InlineData("Latent", "VllmMla, Layers = 61, LatentDim = 512, RopeDim = 64, BlockTokens = 64, CacheType = BFloat16")]
+    [InlineData("Full", "VllmPackedHnd, SlidingLayers = [1], Window = 128, " + Llama)]
+    public void A_type_with_the_name_of_a_generated_member_is_reported(string name, string arguments)
+    {
+        var (reported, errors) = GeneratorHarness.Diagnose($"[KvPreset(KvEngine.{arguments})] public readonly partial struct {name};");
+        Assert.Empty(errors);
+        Assert.Equal("NIXL017", Assert.Single(reported).Id);
+        Assert.StartsWith(name + " is the name of a generated member", reported[0].GetMessage(null), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_preset_that_is_a_layout_too_is_reported()
     {
