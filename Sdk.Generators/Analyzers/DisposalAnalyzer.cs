@@ -7,8 +7,8 @@ using Nixl.Sdk.Generators.Diagnostics;
 namespace Nixl.Sdk.Generators.Analyzers;
 
 /// <summary>
-/// NIXL102: an object of a type with [MustDispose] is made into a local variable and forgotten. Any use that could hand it on (an
-/// argument, a return, a store) silences it: what happens there cannot be seen from here.
+/// NIXL102: an object of a type with [MustDispose] is made and dropped at once, or made into a local variable and forgotten. Any use
+/// that could hand it on (an argument, a return, a store) silences it: what happens there cannot be seen from here.
 /// </summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class DisposalAnalyzer : DiagnosticAnalyzer
@@ -42,6 +42,8 @@ public sealed class DisposalAnalyzer : DiagnosticAnalyzer
         {
             if (operation is IVariableDeclaratorOperation declarator && IsMade(declarator, sdk))
                 made[declarator.Symbol] = declarator;
+            else if (Dropped(operation, sdk) is { } dropped)
+                Report(context, sdk, dropped.Syntax.GetLocation(), dropped.Syntax.ToString(), dropped.Type!);
         }
         if (made.Count == 0)
             return;
@@ -52,19 +54,38 @@ public sealed class DisposalAnalyzer : DiagnosticAnalyzer
         }
         foreach (var declarator in made.Values)
         {
-            context.ReportDiagnostic(Diagnostic.Create(
-                UsageDiagnostics.NotDisposed, declarator.Symbol.Locations[0], declarator.Symbol.Name,
-                declarator.Symbol.Type.ToDisplayString(SymbolDisplayFormat.MinimallyQualifiedFormat.RemoveMiscellaneousOptions(
-                    SymbolDisplayMiscellaneousOptions.IncludeNullableReferenceTypeModifier)),
-                sdk.HeldBy(declarator.Symbol.Type)));
+            Report(context, sdk, declarator.Symbol.Locations[0], declarator.Symbol.Name, declarator.Symbol.Type);
         }
+    }
+
+    private static void Report(OperationBlockAnalysisContext context, SdkTypes sdk, Location location, string what, ITypeSymbol type) =>
+        context.ReportDiagnostic(Diagnostic.Create(
+            UsageDiagnostics.NotDisposed, location, what,
+            type.ToDisplayString(SymbolDisplayFormat.MinimallyQualifiedFormat.RemoveMiscellaneousOptions(
+                SymbolDisplayMiscellaneousOptions.IncludeNullableReferenceTypeModifier)),
+            sdk.HeldBy(type)));
+
+    /// <summary>An object that nobody has after this: a statement by itself, a discard, or made only to call a method of it.</summary>
+    private static IOperation? Dropped(IOperation operation, SdkTypes sdk)
+    {
+        var value = operation switch
+        {
+            IExpressionStatementOperation { Operation: ISimpleAssignmentOperation { Target: IDiscardOperation } discard } => discard.Value,
+            IExpressionStatementOperation { Operation: not IAssignmentOperation } statement => statement.Operation,
+            IInvocationOperation { Instance: { } instance } call when !IsEnd(call) => instance,
+            _ => null,
+        };
+        return value?.Type is { } type && sdk.HeldBy(type) is not null && IsMade(value) ? value : null;
     }
 
     private static bool IsMade(IVariableDeclaratorOperation declarator, SdkTypes sdk)
     {
-        if (sdk.HeldBy(declarator.Symbol.Type) is null || declarator.Initializer is null || IsUsing(declarator))
-            return false;
-        var value = declarator.Initializer.Value;
+        return sdk.HeldBy(declarator.Symbol.Type) is not null && declarator.Initializer is { } initializer && !IsUsing(declarator) &&
+               IsMade(initializer.Value);
+    }
+
+    private static bool IsMade(IOperation value)
+    {
         while (true)
         {
             switch (value)

@@ -32,6 +32,11 @@ public sealed class UsageTests
     [InlineData("var other = await NixlAgent.CreateAsync(new NixlAgentOptions { Name = \"a\" }).ConfigureAwait(false);")]
     [InlineData("var list = agent.PrepareLocal(regions); Console.WriteLine(list.Entries); if (list.IsDisposed) return;")]
     [InlineData("PreparedList list = agent.PrepareLocal(regions); list = agent.PrepareRemote(peer, regions);")]
+    [InlineData("agent.PrepareLocal(regions);")]
+    [InlineData("_ = agent.PrepareLocal(regions);")]
+    [InlineData("await NixlAgent.CreateAsync(new NixlAgentOptions { Name = \"a\" });")]
+    [InlineData("await agent.CreateTransfer(TransferOperation.Write, transfer.Local, transfer.Remote).PostAsync([1], [2]);")]
+    [InlineData("_ = (await NixlAgent.CreateAsync(new NixlAgentOptions { Name = \"a\" })).ExportMetadata();")]
     public Task A_forgotten_object_is_reported(string statements) => AssertReported("NIXL102", statements);
 
     [Fact]
@@ -56,6 +61,9 @@ public sealed class UsageTests
     [InlineData("var list = agent.PrepareLocal(regions); GC.KeepAlive(list);")]
     [InlineData("var list = agent.PrepareLocal(regions); Action end = list.Dispose; end();")]
     [InlineData("var list = agent.PrepareLocal(regions); Action end = () => list.Dispose(); end();")]
+    [InlineData("agent.PrepareLocal(regions).Dispose();")]
+    [InlineData("GC.KeepAlive(agent.PrepareLocal(regions));")]
+    [InlineData("PreparedList? list; list = agent.PrepareLocal(regions); list.Dispose();")]
     [InlineData("var list = transfer.Local;")]
     [InlineData("static PreparedList Get(Transfer from) => from.Local; var list = Get(transfer);")]
     public Task An_object_that_is_ended_or_handed_on_is_not(string statements) => AssertNotReported("NIXL102", statements);
