@@ -77,7 +77,8 @@ internal static class SharedPages
             Bad("name the pool that it shares, Pool = \"…\"");
             return;
         }
-        if (orders.Tensors.Length > 1 || (orders.Tensors.Length == 1 && orders.Tensors[0].Kind != DimKind.Layer) || orders.Shared[0].Kind != DimKind.Block)
+        if (orders.Tensors.Length > 1 || (orders.Tensors.Length == 1 && orders.Tensors[0].Kind != DimKind.Layer) ||
+            orders.Shared.Length == 0 || orders.Shared[0].Kind != DimKind.Block)
             Bad("its pages must be whole, so nothing but L may stand left of the bar, and B first behind it; for example \"L | B P H N D\"");
         var alone = true;
         for (var i = 0; i < schema.Groups.Count; i++)
