@@ -44,9 +44,9 @@ internal sealed class ReshardPlanner
                 var rank = new KvParallel(_sourceTp, tp, _sourcePp, pp);
                 var route = Route(known is not null && known.Parallel == rank ? known : KvPlan.Create(_source, rank, 1), target);
                 foreach (var group in route.Groups)
-                    pieces += group.Pieces.Count;
+                    pieces = checked(pieces + (long)group.Pieces.Count * Math.Max(group.Units.SourcePerBlock, group.Units.TargetPerBlock));
                 if (pieces > MaxPieces)
-                    throw new NotSupportedException(Invariant($"A target rank is put together from more than {MaxPieces} pieces per block; use orders that are closer to each other."));
+                    throw new NotSupportedException(Invariant($"A block of a target rank is more than {MaxPieces} pieces; use orders or block sizes that are closer to each other."));
                 if (!route.IsEmpty)
                     routes.Add(route);
             }

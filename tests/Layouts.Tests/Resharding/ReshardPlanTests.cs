@@ -121,6 +121,17 @@ public sealed class ReshardPlanTests
         Assert.Throws<LayoutException>(() => ReshardPlan.Create(LlamaSplitNhd.Schema, 3, LlamaSplitNhd.Schema, 8));
 
     [Fact]
+    public void Blocks_of_too_many_units_are_refused_before_they_cost_memory()
+    {
+        var small = Schemas.KeyValue(KvOrder.SplitHnd, layers: 80, blockTokens: 16);
+        var large = Schemas.KeyValue(KvOrder.SplitHnd, layers: 80, blockTokens: 1 << 24);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("more than 1048576 pieces", Assert.Throws<NotSupportedException>(() => ReshardPlan.Create(small, 1, large, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("more than 1048576 pieces", Assert.Throws<NotSupportedException>(() => ReshardPlan.Create(large, 1, small, 1)).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+    }
+
+    [Fact]
     public void What_falls_apart_into_too_many_pieces_is_refused_with_the_number()
     {
         var tokens = Schemas.KeyValue("L P | B N H D", layers: 80, blockTokens: 256);
