@@ -50,6 +50,21 @@ public sealed class PoolBindTests
     }
 
     [Fact]
+    public async Task Physical_blocks_that_touch_on_one_side_only_are_still_moved()
+    {
+        using var a = new OwnMemory(6 * 3 * Blocks * Page);
+        using var b = new OwnMemory(6 * 3 * Blocks * 2 * Page);
+        await using var pair = await PoolPair<SplitKv>.CreateAsync(Backend.Fake, Blocks, Blocks,
+            agent => KvPool<SplitKv>.Bind(agent, Ratio3(a.Split(6, 3 * Blocks * Page)), Blocks, Model),
+            agent => KvPool<SplitKv>.Bind(agent, Ratio3(b.Split(6, 3 * Blocks * 2 * Page, 2 * Page)), Blocks, Model));
+        PoolBytes.FillRandom(pair.A, 3);
+        PoolBytes.Fill(pair.B, TestMemory.Poison);
+        var expected = PoolBytes.Expect(pair.A, PoolBytes.Copy(pair.B), pair.B, 0, [12, 13, 14, 0, 1, 2], [3, 4, 5, 15, 16, 17]);
+        Assert.Equal(2 * pair.A.BytesPerBlock(), (await pair.Remote.WriteBlocksAsync([4, 0], [1, 5]).SoonAsync()).Bytes);
+        PoolBytes.AssertEqual(expected, PoolBytes.Copy(pair.B));
+    }
+
+    [Fact]
     public async Task Another_ratio_of_physical_blocks_pairs_one_block_with_three()
     {
         using var a = new OwnMemory(6 * 3 * Blocks * Page);
