@@ -183,14 +183,14 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
         var (localUnits, remoteUnits) = operation == TransferOperation.Write
             ? (route.Units.SourcePerBlock, route.Units.TargetPerBlock)
             : (route.Units.TargetPerBlock, route.Units.SourcePerBlock);
-        (long, int) localSize = (here.Blocks, checked(localUnits * here.PhysicalBlocksPerBlock));
-        (long, int) remoteSize = (there.Blocks, checked(remoteUnits * there.PhysicalBlocksPerBlock));
-        if (route.Pieces.Count == 0) return new BlockRoute(this, route.Name, operation, null, null, localSize, remoteSize, []);
+        if (route.Pieces.Count == 0) return new BlockRoute(this, route.Name, operation, null, null, (here.Blocks, 1), (there.Blocks, 1), []);
         var local = Local.Agent.PrepareLocal(here.RegionsOf(route, isSource: operation == TransferOperation.Write), ListMode.Block);
         try
         {
             var remote = Local.Agent.PrepareRemote(Remote, there.RegionsOf(route, isSource: operation == TransferOperation.Read), ListMode.Block);
-            return new BlockRoute(this, route.Name, operation, local, remote, localSize, remoteSize, [local, remote]);
+            // Units of all blocks have been checked to fit ids, so those of one block do.
+            return new BlockRoute(this, route.Name, operation, local, remote,
+                (here.Blocks, localUnits * here.PhysicalBlocksPerBlock), (there.Blocks, remoteUnits * there.PhysicalBlocksPerBlock), [local, remote]);
         }
         catch
         {
@@ -202,7 +202,6 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     // A route's groups stand in its target's order; names are the same on both sides.
     private static Planning.ReshardGroup Find(Planning.ReshardRoute route, KvGroupMemory group) =>
         route.Groups.First(candidate => candidate.Name == group.Plan.Schema.Name);
-
 
     private int OnlyGroup() => _agreement.Groups.Length == 1
         ? 0

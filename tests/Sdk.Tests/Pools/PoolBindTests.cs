@@ -65,6 +65,16 @@ public sealed class PoolBindTests
     }
 
     [Fact]
+    public async Task More_physical_blocks_per_block_than_can_be_moved_are_refused_with_the_numbers()
+    {
+        using var own = new OwnMemory(6 * Page);
+        await using var pair = await Pair.CreateAsync(Backend.Fake);
+        var binding = own.Split(6, 20_000L * 2 * Page, 2 * Page).Groups[0] with { PhysicalBlocksPerBlock = 20_000 };
+        var error = Assert.Throws<ArgumentException>(() => KvPool<SplitKv>.Bind(pair.A, new KvPoolBinding([binding]), 1, Model));
+        Assert.Contains("20000 physical blocks per block make a block 120000 separate pieces; at most 65536", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Another_ratio_of_physical_blocks_pairs_one_block_with_three()
     {
         using var a = new OwnMemory(6 * 3 * Blocks * Page);

@@ -158,6 +158,11 @@ public sealed class PoolHandshakeTests
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = long.MaxValue, Tensors = group.Tensors }), "more blocks");
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = [group.Tensors[0]] }), "6 tensors");
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = [.. Enumerable.Repeat(group.Tensors[0], 6)] }), "overlap");
+        Refused(Change(good, change: group => new()
+        {
+            Name = group.Name, Blocks = 1, PhysicalBlocksPerBlock = int.MaxValue, // each with a gap behind it
+            Tensors = [.. group.Tensors.Select((tensor, i) => tensor with { Address = (ulong)(i + 1) << 48, Length = 1UL << 47, PageStride = 1UL << 12 })],
+        }), "2147483647 physical blocks per block");
         Refused(Change(good, change: _ => null), "0 groups");
         Refused(Change(good, change: group => new() { Name = "kw", Blocks = 4, Tensors = group.Tensors }), "group 'kw'");
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = group.Tensors, ComponentHashes = [.. group.ComponentHashes.Reverse()] }), "hashes of the components");
