@@ -85,6 +85,12 @@ internal readonly struct LargerBlocksKv : IKvLayout<LargerBlocksKv>
     public static KvSchema Schema { get; } = Schemas.Attention("LargerBlocksKv", KvOrder.SplitNhd, tokens: 8);
 }
 
+/// <summary>Neither a multiple nor a divisor of the others' blocks.</summary>
+internal readonly struct SixTokensKv : IKvLayout<SixTokensKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("SixTokensKv", KvOrder.SplitNhd, tokens: 6);
+}
+
 /// <summary>Two groups whose pages are the same bytes, used for one group or the other.</summary>
 internal readonly struct OverlaidKv : IKvLayout<OverlaidKv>
 {
