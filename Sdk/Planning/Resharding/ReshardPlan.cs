@@ -23,7 +23,10 @@ sealed class ReshardPlan
     /// <summary>One for each pair of ranks between which bytes go, ordered by target rank.</summary>
     public KvList<ReshardRoute> Routes { get; }
 
-    /// <summary>Plans all pairs of ranks.</summary>
+    /// <summary>
+    /// Plans all pairs of ranks. Pools of any size have these pieces; where a layout has other dimensions outside blocks, offsets grow
+    /// with the number of blocks, and those of this plan are for two.
+    /// </summary>
     /// <param name="source">The source side's layout.</param>
     /// <param name="sourceTp">Its tensor-parallel size.</param>
     /// <param name="target">The target side's layout.</param>
@@ -47,7 +50,7 @@ sealed class ReshardPlan
         {
             for (var tp = 0; tp < targetTp; tp++)
             {
-                var rank = KvPlan.Create(target, new KvParallel(targetTp, tp, targetPp, pp), 1);
+                var rank = KvPlan.Create(target, new KvParallel(targetTp, tp, targetPp, pp), ReshardPlanner.TrialBlocks);
                 routes.AddRange(planner.RoutesTo(rank));
             }
         }

@@ -88,6 +88,28 @@ public sealed class ReshardPlanTests
             pieces.Select(piece => (piece.SourceTensor, piece.SourceOffset, piece.SourceStride, piece.TargetTensor, piece.TargetOffset, piece.TargetStride, piece.Length)));
     }
 
+    [Theory]
+    [InlineData(KvOrder.FlashAttention)]
+    [InlineData(KvOrder.PackedLbhnc)]
+    [InlineData("| P N L H B D")]
+    public void A_plan_without_pools_has_the_pieces_of_real_pools(string order)
+    {
+        var schema = Schemas.KeyValue(order);
+        var group = Assert.Single(ReshardPlan.Create(schema, 1, schema, 1).Routes).Groups[0];
+        Assert.Equal(KvPlan.Create(schema, KvParallel.Single, 100).Groups[0].PiecesPerBlock, group.PiecesPerTargetBlock);
+    }
+
+    [Fact]
+    public void Ranks_that_hold_the_same_cost_no_plan_each()
+    {
+        var schema = Schemas.KeyValue("L P | N H B D", layers: 40); // 10,240 pieces in each of 1024 ranks
+        var replicated = schema.With(group => group with { Components = [.. group.Components.Select(component => component with { Shard = KvShard.Replicated })] });
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var route = Assert.Single(ReshardPlan.Create(replicated, 1024, schema, 1).Routes);
+        Assert.Equal(0, route.Source.TpRank);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 256 << 20);
+    }
+
     [Fact]
     public void Stages_give_their_layers()
     {
