@@ -58,8 +58,11 @@ sealed class ReshardPlan
     }
 
     /// <summary>The routes to one target rank: the source ranks that it needs, and what comes from each.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The target side has no such rank.</exception>
     public KvList<ReshardRoute> To(int tpRank, int ppRank = 0)
     {
+        CheckRank(tpRank, _targetTp, nameof(tpRank));
+        CheckRank(ppRank, _targetPp, nameof(ppRank));
         var routes = new List<ReshardRoute>();
         foreach (var route in Routes)
         {
@@ -73,8 +76,11 @@ sealed class ReshardPlan
     /// The target ranks that must have told a source rank that they are done before its blocks may be reused. Never empty: a rank
     /// that gives nothing, because others hold the same, is told by its counterpart.
     /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The source side has no such rank.</exception>
     public KvList<KvParallel> ReleasedBy(int tpRank, int ppRank = 0)
     {
+        CheckRank(tpRank, _sourceTp, nameof(tpRank));
+        CheckRank(ppRank, _sourcePp, nameof(ppRank));
         var targets = new List<KvParallel>();
         foreach (var route in Routes)
         {
@@ -84,5 +90,11 @@ sealed class ReshardPlan
         if (targets.Count == 0)
             targets.Add(SourceChoice.Releaser(new KvParallel(_sourceTp, tpRank, _sourcePp, ppRank), _targetTp, _targetPp));
         return new KvList<KvParallel>(targets.ToArray());
+    }
+
+    private static void CheckRank(int rank, int ranks, string name)
+    {
+        if (rank < 0 || rank >= ranks)
+            throw new ArgumentOutOfRangeException(name, rank, FormattableString.Invariant($"The side has the ranks 0 … {ranks - 1}."));
     }
 }

@@ -111,6 +111,16 @@ public sealed class ReshardPlanTests
     }
 
     [Fact]
+    public void Ranks_that_a_side_does_not_have_are_refused()
+    {
+        var plan = ReshardPlan.Create(DeepSeekMla.Schema, 8, DeepSeekMla.Schema, 2);
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.ReleasedBy(8)); // its counterpart would be a third target rank
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.ReleasedBy(0, 1));
+        Assert.Contains("0 … 1", Assert.Throws<ArgumentOutOfRangeException>(() => plan.To(2)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.To(0, -1));
+    }
+
+    [Fact]
     public void Stages_give_their_layers()
     {
         var schema = Schemas.KeyValue(KvOrder.CrossLayer, layers: 10);
