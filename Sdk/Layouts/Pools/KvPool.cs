@@ -36,6 +36,8 @@ public abstract partial class KvPool : IDisposable
             for (var i = 0; i < Groups.Length; i++)
                 if (Groups[i].Regions.Length > 0) _lists[i] = agent.PrepareLocal(Groups[i].Regions, ListMode.Block);
             _advertisement = Advertise();
+            if (LayoutTextParser.Parse(CanonicalText, out var problem) is null)
+                throw new ArgumentException($"Pool '{name}': no peer could read its layout, so it cannot be advertised: {problem}.", nameof(plan));
             PoolCodec.Write(new MetadataWriter(), _advertisement); // what cannot be advertised is refused here, not at the export
             agent.Advertise(_advertisement);
         }

@@ -144,6 +144,15 @@ public sealed class PoolHandshakeTests
     }
 
     [Fact]
+    public async Task A_layout_that_no_peer_could_read_is_refused_when_the_pool_is_made()
+    {
+        await using var pair = await Pair.CreateAsync(Backend.Fake);
+        var error = Assert.Throws<ArgumentException>(() => KvPool<TooManyGroups>.Allocate(pair.A, 4, Model));
+        Assert.Contains("there are more than 16 groups", error.Message, StringComparison.Ordinal);
+        Assert.Empty(MetadataCodec.Decode(pair.A.ExportMetadata()).Pools);
+    }
+
+    [Fact]
     public async Task An_advertisement_that_contradicts_itself_is_refused()
     {
         await using var pair = await Pair.CreateAsync(Backend.Fake);

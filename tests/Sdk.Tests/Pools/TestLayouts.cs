@@ -101,6 +101,13 @@ internal readonly struct OverlaidKv : IKvLayout<OverlaidKv>
     ]);
 }
 
+/// <summary>One group more than a peer reads.</summary>
+internal readonly struct TooManyGroups : IKvLayout<TooManyGroups>
+{
+    public static KvSchema Schema { get; } = new("TooManyGroups",
+        [.. Enumerable.Range(0, 17).Select(i => Schemas.Attention("", KvOrder.SplitNhd).Groups[0] with { Name = "g" + i })]);
+}
+
 /// <summary>A scale for each block and head beside the values.</summary>
 internal readonly struct ValuePerBlockKv : IKvLayout<ValuePerBlockKv>
 {
