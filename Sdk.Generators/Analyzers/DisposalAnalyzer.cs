@@ -66,8 +66,11 @@ public sealed class DisposalAnalyzer : DiagnosticAnalyzer
             sdk.HeldBy(type)));
 
     /// <summary>An object that nobody has after this: a statement by itself, a discard, or made only to call a method of it.</summary>
+    /// <remarks>Not the body of a lambda, which only looks like a statement: what it makes is mostly meant to fail (a test of an exception).</remarks>
     private static IOperation? Dropped(IOperation operation, SdkTypes sdk)
     {
+        if (operation.IsImplicit)
+            return null;
         var value = operation switch
         {
             IExpressionStatementOperation { Operation: ISimpleAssignmentOperation { Target: IDiscardOperation } discard } => discard.Value,

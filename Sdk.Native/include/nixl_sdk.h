@@ -175,11 +175,8 @@ typedef struct nixl_region_info {
     uint64_t lists;       /* prepared lists that hold it */
 } nixl_region_info_t;
 
-/*
- * One strided run of pieces: piece i begins at base + i*stride, 0 <= i < count. With units > 1 the stride is nested: a block
- * of `stride` bytes holds `units` pieces, so piece i begins at base + (i / units)*stride + (i % units)*unit_stride; count is
- * a multiple of units. That is how blocks of different sizes on the two sides are paired.
- */
+/* One strided run of pieces: piece i begins at base + (i / units)*stride + (i % units)*unit_stride, 0 <= i < count. A
+   block of `stride` bytes holds `units` pieces: how blocks of different sizes on the two sides are paired. */
 typedef struct nixl_strided_region {
     uint64_t base;
     uint64_t stride;
@@ -187,7 +184,7 @@ typedef struct nixl_strided_region {
     uint64_t count;
     uint64_t device;
     uint64_t unit_stride;
-    uint32_t units;       /* 0 and 1: not nested; unit_stride is 0 then */
+    uint32_t units;       /* 0 is 1; count is a multiple; unit_stride is 0 with one unit */
     uint32_t kind;
 } nixl_strided_region_t;
 

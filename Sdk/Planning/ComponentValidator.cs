@@ -5,7 +5,8 @@ namespace Nixl.Sdk.Planning;
 /// <summary>Finds what is wrong with one component.</summary>
 internal static class ComponentValidator
 {
-    private const int MaxSize = 1 << 24;
+    /// <summary>The most layers, heads, tokens or elements a layout may declare in one number.</summary>
+    public const int MaxSize = 1 << 24;
 
     /// <summary>True for names that stand in canonical texts: letters, digits, _, - and the dot, up to 128.</summary>
     public static bool IsName(string? name) =>

@@ -19,6 +19,15 @@ static class LayoutMath
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Not an element type."),
     };
 
+    /// <summary>The bytes of the widest element of a group, which is what its memory must be aligned to.</summary>
+    internal static int ElementAlignment(KvGroupSchema group)
+    {
+        var align = 1;
+        foreach (var component in group.Components)
+            align = Math.Max(align, ElementBytes(component.Type));
+        return align;
+    }
+
     /// <summary>The least multiple of <paramref name="alignment"/> that is not below <paramref name="value"/>; 0 or 1 is no alignment.</summary>
     public static long AlignUp(long value, long alignment) =>
         alignment <= 1 ? value : checked((value + alignment - 1) / alignment * alignment);

@@ -10,8 +10,7 @@ public
 #endif
 static class LayoutValidator
 {
-    /// <summary>The most layers, heads, tokens or elements a layout may declare in one number.</summary>
-    private const int MaxSize = 1 << 24;
+    private const int MaxSize = ComponentValidator.MaxSize;
 
     /// <summary>The problems of a layout, in declaration order; empty if it can be planned.</summary>
     public static KvList<LayoutProblem> Check(KvSchema schema)

@@ -12,7 +12,7 @@ internal static class PresetValidator
     public const int MaxMixedLayers = 4096;
 
     private const int TileBytes = 16;
-    private const int MaxSize = 1 << 24;
+    private const int MaxSize = ComponentValidator.MaxSize;
 
     /// <summary>Elements in one tile of keys; 1 for a type that is not known.</summary>
     public static int TileElements(ElementType type) =>

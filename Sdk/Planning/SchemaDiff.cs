@@ -73,7 +73,7 @@ static class SchemaDiff
         {
             foreach (var field in SchemaFields.Placement(group))
                 fields.Add(new SchemaField(group.Name + "." + field.Name, field.Value));
-            fields.Add(new SchemaField(group.Name + ".component order", string.Join(", ", group.Components.Select(component => component.Name))));
+            fields.Add(new SchemaField(group.Name + ".components", string.Join(", ", group.Components.Select(component => component.Name))));
             foreach (var field in SchemaFields.ComponentPlacements(group))
                 fields.Add(new SchemaField(group.Name + "." + field.Name, field.Value));
         }

@@ -42,7 +42,7 @@ internal static class SharedPages
                 if (!ShareTensors(groups[i].Schema, groups[other].Schema))
                     continue;
                 // Every page begins where the widest element of the pool may begin, whichever group it is used for.
-                align = Math.Max(align, Math.Max(groups[other].Schema.PageAlign, ElementAlignment(groups[other].Schema)));
+                align = Math.Max(align, Math.Max(groups[other].Schema.PageAlign, LayoutMath.ElementAlignment(groups[other].Schema)));
             }
             for (var other = 0; other < places.Length; other++)
             {
@@ -77,7 +77,8 @@ internal static class SharedPages
             Bad("name the pool that it shares, Pool = \"…\"");
             return;
         }
-        if (orders.Tensors.Length > 1 || (orders.Tensors.Length == 1 && orders.Tensors[0].Kind != DimKind.Layer) || orders.Shared[0].Kind != DimKind.Block)
+        if (orders.Tensors.Length > 1 || (orders.Tensors.Length == 1 && orders.Tensors[0].Kind != DimKind.Layer) ||
+            orders.Shared.Length == 0 || orders.Shared[0].Kind != DimKind.Block)
             Bad("its pages must be whole, so nothing but L may stand left of the bar, and B first behind it; for example \"L | B P H N D\"");
         var alone = true;
         for (var i = 0; i < schema.Groups.Count; i++)
@@ -98,12 +99,4 @@ internal static class SharedPages
     }
 
     private static bool TensorPerLayer(KvGroupSchema group) => LayoutOrder.Parse(group.Order, out _) is { Tensors.Count: > 0 };
-
-    private static int ElementAlignment(KvGroupSchema group)
-    {
-        var align = 1;
-        foreach (var component in group.Components)
-            align = Math.Max(align, LayoutMath.ElementBytes(component.Type));
-        return align;
-    }
 }

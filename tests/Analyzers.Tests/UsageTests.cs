@@ -62,6 +62,8 @@ public sealed class UsageTests
     [InlineData("var list = agent.PrepareLocal(regions); Action end = list.Dispose; end();")]
     [InlineData("var list = agent.PrepareLocal(regions); Action end = () => list.Dispose(); end();")]
     [InlineData("agent.PrepareLocal(regions).Dispose();")]
+    [InlineData("Func<Task> refused = async () => await NixlAgent.CreateAsync(new NixlAgentOptions()); await refused();")]
+    [InlineData("Action refused = () => agent.PrepareLocal(regions); refused();")]
     [InlineData("GC.KeepAlive(agent.PrepareLocal(regions));")]
     [InlineData("PreparedList? list; list = agent.PrepareLocal(regions); list.Dispose();")]
     [InlineData("var list = transfer.Local;")]

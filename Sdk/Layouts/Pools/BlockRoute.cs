@@ -58,7 +58,7 @@ internal sealed class BlockRoute : IDisposable
             Span<int> ids = stackalloc int[2 * OnStack];
             return PostUnits(localBlocks, remoteBlocks, ids[..units], ids.Slice(OnStack, units), options, cancellationToken);
         }
-        var rented = ArrayPool<int>.Shared.Rent(checked(2 * units));
+        var rented = ArrayPool<int>.Shared.Rent(2 * units);
         try
         {
             // The core copies the ids before the post returns.
@@ -106,15 +106,20 @@ internal sealed class BlockRoute : IDisposable
             ids[i] = (blocks[i / unitsPerBlock] * unitsPerBlock) + (i % unitsPerBlock);
     }
 
-    // All of the smaller blocks are moved; of the larger ones the last may be filled, or used, in part.
+    // The last block of either side may be filled, or used, in part; but each listed block holds something of the other side's.
     private int UnitsOf(ReadOnlySpan<int> localBlocks, ReadOnlySpan<int> remoteBlocks)
     {
-        var units = checked(_localUnits <= _remoteUnits ? localBlocks.Length * _localUnits : remoteBlocks.Length * _remoteUnits);
-        if (localBlocks.Length == 0 || localBlocks.Length != DivideUp(units, _localUnits) || remoteBlocks.Length != DivideUp(units, _remoteUnits))
-            throw Refused($"{localBlocks.Length} local blocks of {_localUnits} units and {remoteBlocks.Length} remote blocks of {_remoteUnits} do not hold the same tokens; {DivideUp(units, _localUnits)} and {DivideUp(units, _remoteUnits)} do");
+        var (local, remote) = ((long)localBlocks.Length * _localUnits, (long)remoteBlocks.Length * _remoteUnits);
+        var units = Math.Min(local, remote);
+        if (units == 0 || local - units >= _localUnits || remote - units >= _remoteUnits)
+        {
+            var meant = Math.Max(_localUnits <= _remoteUnits ? local : remote, 1);
+            throw Refused($"{localBlocks.Length} local blocks of {_localUnits} units and {remoteBlocks.Length} remote blocks of {_remoteUnits} do not hold the same tokens; {DivideUp(meant, _localUnits)} and {DivideUp(meant, _remoteUnits)} do");
+        }
+        if (units > Array.MaxLength / 2) throw Refused($"{units} units are more than one post can move; at most {Array.MaxLength / 2} can");
         Check(localBlocks, _localBlocks, "local");
         Check(remoteBlocks, _remoteBlocks, "remote");
-        return units;
+        return (int)units;
     }
 
     private void Check(ReadOnlySpan<int> ids, long blocks, string side)
@@ -148,5 +153,5 @@ internal sealed class BlockRoute : IDisposable
     private NixlInvalidArgumentException Refused(string what) => new(
         NixlStatus.InvalidParameter, $"{_operation} of group '{_group}' with '{_remote.Remote.Name}': INVALID_PARAM: {what}.") { Peer = _remote.Remote.Name };
 
-    private static int DivideUp(int units, int by) => (units + by - 1) / by;
+    private static long DivideUp(long units, int by) => (units + by - 1) / by;
 }

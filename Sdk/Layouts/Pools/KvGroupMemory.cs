@@ -41,12 +41,18 @@ internal sealed class KvGroupMemory
             return null;
         }
         var tensors = new PoolTensorAdvertisement[given.Count];
-        var align = ElementAlignment(plan);
+        var align = LayoutMath.ElementAlignment(plan.Schema);
         for (var i = 0; i < tensors.Length; i++)
         {
             tensors[i] = given[i].PageStride == 0 ? given[i] with { PageStride = (ulong)plan.Tensors[i].PageStride } : given[i];
             problem = CheckTensor(plan, plan.Tensors[i], tensors[i], align);
             if (problem is not null) return null;
+        }
+        var pieces = plan.Regions.Sum(region => PiecesOf(region, StrideIn(plan, tensors, region.TensorIndex, region.Stride), ratio));
+        if (pieces > PieceRuns.MaxPieces)
+        {
+            problem = $"group '{plan.Schema.Name}': {ratio} physical blocks per block make a block {pieces} separate pieces; at most {PieceRuns.MaxPieces} can be moved";
+            return null;
         }
         problem = null;
         return new KvGroupMemory(plan, blocks, ratio, tensors, MakeRegions(plan, blocks, ratio, tensors));
@@ -141,16 +147,15 @@ internal sealed class KvGroupMemory
             var tensor = tensors[region.TensorIndex];
             var stride = StrideIn(plan, tensors, region.TensorIndex, region.Stride);
             var address = tensor.Address + (ulong)region.Offset;
-            if (region.Length == stride)
-            {
-                regions.Add(Region(address, stride * ratio, region.Length * ratio, blocks, tensor));
-                continue;
-            }
-            for (var i = 0; i < ratio; i++) // the physical blocks that make one block
-                regions.Add(Region(address + (ulong)(i * stride), stride * ratio, region.Length, blocks, tensor));
+            var pieces = PiecesOf(region, stride, ratio);
+            for (var i = 0; i < pieces; i++)
+                regions.Add(Region(address + (ulong)(i * stride), stride * ratio, region.Length * (ratio / pieces), blocks, tensor));
         }
         return [.. regions];
     }
+
+    // The physical blocks that make one block are one piece where nothing lies between them.
+    private static long PiecesOf(in KvRegion region, long stride, int ratio) => region.Length == stride ? 1 : ratio;
 
     // Another page stride is only accepted where blocks are outermost: then offsets within a page stay as they are.
     private static long StrideIn(KvGroupPlan plan, PoolTensorAdvertisement[] tensors, int tensor, long planned) =>
@@ -158,13 +163,6 @@ internal sealed class KvGroupMemory
 
     private static StridedRegion Region(ulong address, long stride, long length, long count, in PoolTensorAdvertisement tensor) =>
         new(address, (ulong)stride, (ulong)length, (ulong)count, tensor.Kind, tensor.Device);
-
-    private static int ElementAlignment(KvGroupPlan plan)
-    {
-        var align = 1;
-        foreach (var component in plan.Components) align = Math.Max(align, component.ElementBytes);
-        return align;
-    }
 
     private static int Compare(in PoolTensorAdvertisement a, in PoolTensorAdvertisement b)
     {

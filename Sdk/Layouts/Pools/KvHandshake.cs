@@ -35,6 +35,12 @@ internal static class KvHandshake
             var (here, there) = (local.Groups[i].PhysicalBlocksPerBlock, ordered[i].PhysicalBlocksPerBlock);
             if (here != there)
                 differences.Add(new SchemaDifference($"{local.Plan.Schema.Groups[i].Name}.physical blocks per block", $"{here}", $"{there}", IsContent: false));
+            else if (differences.Count == 0 && !local.Groups[i].Regions.Select(region => region.Length).SequenceEqual(ordered[i].Regions.Select(region => region.Length)))
+            {
+                // Page strides may differ; but physical blocks that touch on one side only make other pieces there.
+                var (ours, its) = (local.Groups[i].Regions.Length, ordered[i].Regions.Length);
+                differences.Add(new SchemaDifference($"{local.Plan.Schema.Groups[i].Name}.pieces per block", $"{ours}", $"{its}", IsContent: false));
+            }
         }
         if (differences.Count == 0)
         {

@@ -36,6 +36,8 @@ public abstract partial class KvPool : IDisposable
             for (var i = 0; i < Groups.Length; i++)
                 if (Groups[i].Regions.Length > 0) _lists[i] = agent.PrepareLocal(Groups[i].Regions, ListMode.Block);
             _advertisement = Advertise();
+            if (LayoutTextParser.Parse(CanonicalText, out var problem) is null)
+                throw new ArgumentException($"Pool '{name}': no peer could read its layout, so it cannot be advertised: {problem}.", nameof(plan));
             PoolCodec.Write(new MetadataWriter(), _advertisement); // what cannot be advertised is refused here, not at the export
             agent.Advertise(_advertisement);
         }
@@ -75,6 +77,8 @@ public abstract partial class KvPool : IDisposable
     public bool IsReachable => _memory.IsRegistered;
 
     internal KvGroupMemory[] Groups => _memory.Groups;
+
+    internal bool IsDisposed => _disposed != 0;
 
     /// <summary>The local prepared list of a group: id b is block b, all its pieces.</summary>
     /// <exception cref="InvalidOperationException">This rank holds no layer of the group.</exception>

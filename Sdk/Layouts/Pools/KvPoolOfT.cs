@@ -63,6 +63,7 @@ public sealed class KvPool<TLayout> : KvPool
     /// </remarks>
     /// <exception cref="LayoutMismatchException">The content differs; the message shows both texts with the fields marked.</exception>
     /// <exception cref="NotSupportedException">The placements cannot be mapped onto each other; the message says why.</exception>
+    /// <exception cref="MetadataException">The peer's advertisement contradicts itself, or its memory does not hold its blocks.</exception>
     /// <exception cref="NixlNotFoundException">The peer advertises no such pool.</exception>
     public RemoteKvPool<TLayout> Connect(RemoteAgent remote, string? pool = null)
     {

@@ -72,10 +72,11 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
 
     /// <summary>Writes local blocks into the peer's.</summary>
     /// <param name="localBlocks">Ids of local blocks, in the order of their counterparts.</param>
-    /// <param name="remoteBlocks">As many ids of the peer's blocks, all distinct.</param>
+    /// <param name="remoteBlocks">The peer's blocks for the same tokens, all distinct; as many, unless the sizes of blocks differ.</param>
     /// <param name="cancellationToken">Asks for cancellation; the outcome may still be success.</param>
     /// <returns>The outcome; await it once. The ids are copied before this returns.</returns>
-    /// <exception cref="NixlInvalidArgumentException">Unequal or zero counts, or an id out of range; thrown at once.</exception>
+    /// <exception cref="NixlInvalidArgumentException">No blocks, numbers of blocks that do not hold the same tokens, or an id out of range;
+    /// thrown at once.</exception>
     /// <exception cref="NixlException">The transfer failed; the subclass and the message say how, which peer and which range.</exception>
     public ValueTask<TransferResult> WriteBlocksAsync(
         ReadOnlySpan<int> localBlocks, ReadOnlySpan<int> remoteBlocks, CancellationToken cancellationToken = default) =>
@@ -84,7 +85,7 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     /// <summary>Writes local blocks into the peer's and notifies it once every byte is visible there.</summary>
     /// <inheritdoc cref="WriteBlocksAsync(ReadOnlySpan{int}, ReadOnlySpan{int}, CancellationToken)"/>
     /// <param name="localBlocks">Ids of local blocks, in the order of their counterparts.</param>
-    /// <param name="remoteBlocks">As many ids of the peer's blocks, all distinct.</param>
+    /// <param name="remoteBlocks">The peer's blocks for the same tokens, all distinct; as many, unless the sizes of blocks differ.</param>
     /// <param name="notification">What the peer is told, at most 64 KiB; copied before this returns.</param>
     /// <param name="timeout">The deadline from now; zero for the agent's default.</param>
     /// <param name="cancellationToken">Asks for cancellation; the outcome may still be success.</param>
@@ -97,7 +98,7 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="WriteBlocksAsync(ReadOnlySpan{int}, ReadOnlySpan{int}, CancellationToken)"/>
     /// <param name="group">The group's index in the layout.</param>
     /// <param name="localBlocks">Ids of local blocks, in the order of their counterparts.</param>
-    /// <param name="remoteBlocks">As many ids of the peer's blocks, all distinct.</param>
+    /// <param name="remoteBlocks">The peer's blocks for the same tokens, all distinct; as many, unless the sizes of blocks differ.</param>
     /// <param name="options">Notification, deadline and lease.</param>
     /// <param name="cancellationToken">Asks for cancellation; the outcome may still be success.</param>
     public ValueTask<TransferResult> WriteBlocksAsync(
@@ -106,7 +107,7 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
 
     /// <summary>Reads the peer's blocks into local ones.</summary>
     /// <param name="localBlocks">Ids of local blocks, in the order of their counterparts, all distinct.</param>
-    /// <param name="remoteBlocks">As many ids of the peer's blocks.</param>
+    /// <param name="remoteBlocks">The peer's blocks of the same tokens; as many, unless the sizes of blocks differ.</param>
     /// <param name="cancellationToken">Asks for cancellation; the outcome may still be success.</param>
     /// <inheritdoc cref="WriteBlocksAsync(ReadOnlySpan{int}, ReadOnlySpan{int}, CancellationToken)"/>
     public ValueTask<TransferResult> ReadBlocksAsync(
@@ -116,7 +117,7 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     /// <summary>Reads the peer's blocks into local ones and tells the peer when that is done, so that it can free them.</summary>
     /// <inheritdoc cref="ReadBlocksAsync(ReadOnlySpan{int}, ReadOnlySpan{int}, CancellationToken)"/>
     /// <param name="localBlocks">Ids of local blocks, in the order of their counterparts, all distinct.</param>
-    /// <param name="remoteBlocks">As many ids of the peer's blocks.</param>
+    /// <param name="remoteBlocks">The peer's blocks of the same tokens; as many, unless the sizes of blocks differ.</param>
     /// <param name="notification">What the peer is told, at most 64 KiB; copied before this returns.</param>
     /// <param name="timeout">The deadline from now; zero for the agent's default.</param>
     /// <param name="cancellationToken">Asks for cancellation; the outcome may still be success.</param>
@@ -129,7 +130,7 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="ReadBlocksAsync(ReadOnlySpan{int}, ReadOnlySpan{int}, CancellationToken)"/>
     /// <param name="group">The group's index in the layout.</param>
     /// <param name="localBlocks">Ids of local blocks, in the order of their counterparts, all distinct.</param>
-    /// <param name="remoteBlocks">As many ids of the peer's blocks.</param>
+    /// <param name="remoteBlocks">The peer's blocks of the same tokens; as many, unless the sizes of blocks differ.</param>
     /// <param name="options">Notification, deadline and lease.</param>
     /// <param name="cancellationToken">Asks for cancellation; the outcome may still be success.</param>
     public ValueTask<TransferResult> ReadBlocksAsync(
@@ -183,14 +184,14 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
         var (localUnits, remoteUnits) = operation == TransferOperation.Write
             ? (route.Units.SourcePerBlock, route.Units.TargetPerBlock)
             : (route.Units.TargetPerBlock, route.Units.SourcePerBlock);
-        (long, int) localSize = (here.Blocks, checked(localUnits * here.PhysicalBlocksPerBlock));
-        (long, int) remoteSize = (there.Blocks, checked(remoteUnits * there.PhysicalBlocksPerBlock));
-        if (route.Pieces.Count == 0) return new BlockRoute(this, route.Name, operation, null, null, localSize, remoteSize, []);
+        if (route.Pieces.Count == 0) return new BlockRoute(this, route.Name, operation, null, null, (here.Blocks, 1), (there.Blocks, 1), []);
         var local = Local.Agent.PrepareLocal(here.RegionsOf(route, isSource: operation == TransferOperation.Write), ListMode.Block);
         try
         {
             var remote = Local.Agent.PrepareRemote(Remote, there.RegionsOf(route, isSource: operation == TransferOperation.Read), ListMode.Block);
-            return new BlockRoute(this, route.Name, operation, local, remote, localSize, remoteSize, [local, remote]);
+            // Units of all blocks have been checked to fit ids, so those of one block do.
+            return new BlockRoute(this, route.Name, operation, local, remote,
+                (here.Blocks, localUnits * here.PhysicalBlocksPerBlock), (there.Blocks, remoteUnits * there.PhysicalBlocksPerBlock), [local, remote]);
         }
         catch
         {
@@ -203,7 +204,6 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     private static Planning.ReshardGroup Find(Planning.ReshardRoute route, KvGroupMemory group) =>
         route.Groups.First(candidate => candidate.Name == group.Plan.Schema.Name);
 
-
     private int OnlyGroup() => _agreement.Groups.Length == 1
         ? 0
         : throw new InvalidOperationException(
@@ -212,6 +212,7 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     private BlockRoute Of(BlockRoute?[] routes, int group)
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        ObjectDisposedException.ThrowIf(Local.IsDisposed, Local);
         return routes[group] ?? throw new InvalidOperationException(
             $"Rank PP {Local.Parallel.PpRank} of {Local.Parallel.Pp} holds no layer of group '{_agreement.Groups[group].Plan.Schema.Name}'.");
     }

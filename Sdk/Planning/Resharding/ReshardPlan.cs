@@ -23,7 +23,10 @@ sealed class ReshardPlan
     /// <summary>One for each pair of ranks between which bytes go, ordered by target rank.</summary>
     public KvList<ReshardRoute> Routes { get; }
 
-    /// <summary>Plans all pairs of ranks.</summary>
+    /// <summary>
+    /// Plans all pairs of ranks. Pools of any size have these pieces; where a layout has other dimensions outside blocks, offsets grow
+    /// with the number of blocks, and those of this plan are for two.
+    /// </summary>
     /// <param name="source">The source side's layout.</param>
     /// <param name="sourceTp">Its tensor-parallel size.</param>
     /// <param name="target">The target side's layout.</param>
@@ -47,7 +50,7 @@ sealed class ReshardPlan
         {
             for (var tp = 0; tp < targetTp; tp++)
             {
-                var rank = KvPlan.Create(target, new KvParallel(targetTp, tp, targetPp, pp), 1);
+                var rank = KvPlan.Create(target, new KvParallel(targetTp, tp, targetPp, pp), ReshardPlanner.TrialBlocks);
                 routes.AddRange(planner.RoutesTo(rank));
             }
         }
@@ -55,8 +58,11 @@ sealed class ReshardPlan
     }
 
     /// <summary>The routes to one target rank: the source ranks that it needs, and what comes from each.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The target side has no such rank.</exception>
     public KvList<ReshardRoute> To(int tpRank, int ppRank = 0)
     {
+        CheckRank(tpRank, _targetTp, nameof(tpRank));
+        CheckRank(ppRank, _targetPp, nameof(ppRank));
         var routes = new List<ReshardRoute>();
         foreach (var route in Routes)
         {
@@ -70,8 +76,11 @@ sealed class ReshardPlan
     /// The target ranks that must have told a source rank that they are done before its blocks may be reused. Never empty: a rank
     /// that gives nothing, because others hold the same, is told by its counterpart.
     /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The source side has no such rank.</exception>
     public KvList<KvParallel> ReleasedBy(int tpRank, int ppRank = 0)
     {
+        CheckRank(tpRank, _sourceTp, nameof(tpRank));
+        CheckRank(ppRank, _sourcePp, nameof(ppRank));
         var targets = new List<KvParallel>();
         foreach (var route in Routes)
         {
@@ -81,5 +90,11 @@ sealed class ReshardPlan
         if (targets.Count == 0)
             targets.Add(SourceChoice.Releaser(new KvParallel(_sourceTp, tpRank, _sourcePp, ppRank), _targetTp, _targetPp));
         return new KvList<KvParallel>(targets.ToArray());
+    }
+
+    private static void CheckRank(int rank, int ranks, string name)
+    {
+        if (rank < 0 || rank >= ranks)
+            throw new ArgumentOutOfRangeException(name, rank, FormattableString.Invariant($"The side has the ranks 0 … {ranks - 1}."));
     }
 }

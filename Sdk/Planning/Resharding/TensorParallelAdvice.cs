@@ -73,7 +73,7 @@ internal static class TensorParallelAdvice
             new KvList<KvGroupSchema>([group with { Layers = layers, FirstLayer = 0, LayerStep = 1, LayerIndices = KvList<int>.Empty, Share = KvShare.Own, Pool = "" }]));
         try
         {
-            var target = KvPlan.Create(trial, new KvParallel(to), 1);
+            var target = KvPlan.Create(trial, new KvParallel(to), ReshardPlanner.TrialBlocks);
             var pieces = 0L;
             foreach (var route in new ReshardPlanner(trial, from, 1, trial).RoutesTo(target))
                 pieces += route.Groups[0].PiecesPerTargetBlock;

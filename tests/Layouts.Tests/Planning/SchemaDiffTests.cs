@@ -26,7 +26,7 @@ public sealed class SchemaDiffTests
         { "kv.pool", false, Local.With(group => group with { Pool = "shared" }) },
         { "kv.component Key", false, Local.WithComponent(0, component => component with { Order = "H N D" }) },
         { "kv.component Key", false, Local.WithComponent(0, component => component with { Shard = KvShard.Replicated }) },
-        { "kv.component order", false, Local.With(group => group with { Components = [group.Components[1], group.Components[0]] }) },
+        { "kv.components", false, Local.With(group => group with { Components = [group.Components[1], group.Components[0]] }) },
     };
 
     [Theory]
@@ -44,6 +44,8 @@ public sealed class SchemaDiffTests
     [Fact]
     public void What_means_the_same_is_no_difference()
     {
+        var named = Local.WithComponent(1, component => component with { Name = "order" });
+        Assert.Empty(SchemaDiff.Compare(named, named));
         Assert.Empty(SchemaDiff.Compare(Local, Local with { Name = "Other", TpSizes = [8] }));
         Assert.Empty(SchemaDiff.Compare(Local, Local.With(group => group with { Order = " L  P|B N H   D " })));
         Assert.Empty(SchemaDiff.Compare(Local, Local.With(group => group with { LayerIndices = [0, 1, 2, 3] })));

@@ -73,6 +73,13 @@ public sealed class SharedPagesTests
         Assert.Contains(reason, thrown.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("|")]
+    [InlineData("L | D")]
+    public void An_order_without_blocks_is_refused_here_too(string order) => Assert.Contains("its pages must be whole",
+        Assert.Throws<LayoutException>(() => KvPlan.Create(new KvSchema("Impossible", [Group("a"), Group("b") with { Order = order }]), KvParallel.Single, Blocks)).Message,
+        StringComparison.Ordinal);
+
     [Fact]
     public void Groups_of_one_pool_have_one_number_of_blocks() => Assert.Contains("share the blocks of pool kv",
         Assert.Throws<ArgumentException>(() => KvPlan.Create(HybridOverlay.Schema, KvParallel.Single, [4, 5])).Message, StringComparison.Ordinal);

@@ -88,6 +88,38 @@ public sealed class ReshardPlanTests
             pieces.Select(piece => (piece.SourceTensor, piece.SourceOffset, piece.SourceStride, piece.TargetTensor, piece.TargetOffset, piece.TargetStride, piece.Length)));
     }
 
+    [Theory]
+    [InlineData(KvOrder.FlashAttention)]
+    [InlineData(KvOrder.PackedLbhnc)]
+    [InlineData("| P N L H B D")]
+    public void A_plan_without_pools_has_the_pieces_of_real_pools(string order)
+    {
+        var schema = Schemas.KeyValue(order);
+        var group = Assert.Single(ReshardPlan.Create(schema, 1, schema, 1).Routes).Groups[0];
+        Assert.Equal(KvPlan.Create(schema, KvParallel.Single, 100).Groups[0].PiecesPerBlock, group.PiecesPerTargetBlock);
+    }
+
+    [Fact]
+    public void Ranks_that_hold_the_same_cost_no_plan_each()
+    {
+        var schema = Schemas.KeyValue("L P | N H B D", layers: 40); // 10,240 pieces in each of 1024 ranks
+        var replicated = schema.With(group => group with { Components = [.. group.Components.Select(component => component with { Shard = KvShard.Replicated })] });
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var route = Assert.Single(ReshardPlan.Create(replicated, 1024, schema, 1).Routes);
+        Assert.Equal(0, route.Source.TpRank);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 256 << 20);
+    }
+
+    [Fact]
+    public void Ranks_that_a_side_does_not_have_are_refused()
+    {
+        var plan = ReshardPlan.Create(DeepSeekMla.Schema, 8, DeepSeekMla.Schema, 2);
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.ReleasedBy(8)); // its counterpart would be a third target rank
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.ReleasedBy(0, 1));
+        Assert.Contains("0 … 1", Assert.Throws<ArgumentOutOfRangeException>(() => plan.To(2)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.To(0, -1));
+    }
+
     [Fact]
     public void Stages_give_their_layers()
     {
@@ -119,6 +151,17 @@ public sealed class ReshardPlanTests
     [Fact]
     public void A_size_that_does_not_fit_the_heads_is_refused() =>
         Assert.Throws<LayoutException>(() => ReshardPlan.Create(LlamaSplitNhd.Schema, 3, LlamaSplitNhd.Schema, 8));
+
+    [Fact]
+    public void Blocks_of_too_many_units_are_refused_before_they_cost_memory()
+    {
+        var small = Schemas.KeyValue(KvOrder.SplitHnd, layers: 80, blockTokens: 16);
+        var large = Schemas.KeyValue(KvOrder.SplitHnd, layers: 80, blockTokens: 1 << 24);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("more than 1048576 pieces", Assert.Throws<NotSupportedException>(() => ReshardPlan.Create(small, 1, large, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("more than 1048576 pieces", Assert.Throws<NotSupportedException>(() => ReshardPlan.Create(large, 1, small, 1)).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+    }
 
     [Fact]
     public void What_falls_apart_into_too_many_pieces_is_refused_with_the_number()

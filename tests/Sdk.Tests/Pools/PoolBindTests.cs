@@ -50,6 +50,58 @@ public sealed class PoolBindTests
     }
 
     [Fact]
+    public async Task Physical_blocks_that_touch_on_one_side_only_are_still_moved()
+    {
+        using var a = new OwnMemory(6 * 3 * Blocks * Page);
+        using var b = new OwnMemory(6 * 3 * Blocks * 2 * Page);
+        await using var pair = await PoolPair<SplitKv>.CreateAsync(Backend.Fake, Blocks, Blocks,
+            agent => KvPool<SplitKv>.Bind(agent, Ratio3(a.Split(6, 3 * Blocks * Page)), Blocks, Model),
+            agent => KvPool<SplitKv>.Bind(agent, Ratio3(b.Split(6, 3 * Blocks * 2 * Page, 2 * Page)), Blocks, Model));
+        PoolBytes.FillRandom(pair.A, 3);
+        PoolBytes.Fill(pair.B, TestMemory.Poison);
+        var expected = PoolBytes.Expect(pair.A, PoolBytes.Copy(pair.B), pair.B, 0, [12, 13, 14, 0, 1, 2], [3, 4, 5, 15, 16, 17]);
+        Assert.Equal(2 * pair.A.BytesPerBlock(), (await pair.Remote.WriteBlocksAsync([4, 0], [1, 5]).SoonAsync()).Bytes);
+        PoolBytes.AssertEqual(expected, PoolBytes.Copy(pair.B));
+    }
+
+    [Theory, InlineData(Backend.Fake), InlineData(Backend.Loopback)]
+    public async Task Physical_blocks_page_strides_and_block_sizes_may_all_differ_at_once(Backend backend)
+    {
+        using var a = new OwnMemory(6 * 3 * Blocks * 2 * Page);
+        using var b = new OwnMemory(6 * 3 * Blocks * 3 * Page);
+        await using var pair = await Pair.CreateAsync(backend);
+        using var local = KvPool<SplitKv>.Bind(pair.A, Ratio3(a.Split(6, 3 * Blocks * 2 * Page, 2 * Page)), Blocks, Model); // 12 tokens in 3 pages of 4
+        using var remote = KvPool<SixTokensKv>.Bind(pair.B, b.Split(6, 3 * Blocks * 3 * Page, 3 * Page), 3 * Blocks, Model, new KvPoolOptions { Name = "SplitKv" });
+        await pair.ConnectAsync();
+        using var connected = local.Connect(pair.ToB);
+        PoolBytes.FillRandom(local, 3);
+        PoolBytes.Fill(remote, TestMemory.Poison);
+        var expected = PoolBytes.Copy(remote);
+        int[] from = [4, 1], to = [7, 0, 17];
+        for (var token = 0; token < 3 * 6; token++)
+        {
+            foreach (var (component, layer, head) in from c in Enumerable.Range(0, 2) from l in Enumerable.Range(0, 3) from h in Enumerable.Range(0, 4) select (c, l, h))
+            {
+                var source = local.AddressOf(new KvComponent(local.Plan.Schema, 0, component), layer, (from[token / 12] * 3) + (token % 12 / 4), head, token % 4);
+                var target = remote.AddressOf(new KvComponent(remote.Plan.Schema, 0, component), layer, to[token / 6], head, token % 6);
+                PoolBytes.Put(remote, expected, target, PoolBytes.At(source, 16));
+            }
+        }
+        Assert.Equal(3 * remote.BytesPerBlock(), (await connected.WriteBlocksAsync(from, to).SoonAsync()).Bytes);
+        PoolBytes.AssertEqual(expected, PoolBytes.Copy(remote));
+    }
+
+    [Fact]
+    public async Task More_physical_blocks_per_block_than_can_be_moved_are_refused_with_the_numbers()
+    {
+        using var own = new OwnMemory(6 * Page);
+        await using var pair = await Pair.CreateAsync(Backend.Fake);
+        var binding = own.Split(6, 20_000L * 2 * Page, 2 * Page).Groups[0] with { PhysicalBlocksPerBlock = 20_000 };
+        var error = Assert.Throws<ArgumentException>(() => KvPool<SplitKv>.Bind(pair.A, new KvPoolBinding([binding]), 1, Model));
+        Assert.Contains("20000 physical blocks per block make a block 120000 separate pieces; at most 65536", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Another_ratio_of_physical_blocks_pairs_one_block_with_three()
     {
         using var a = new OwnMemory(6 * 3 * Blocks * Page);

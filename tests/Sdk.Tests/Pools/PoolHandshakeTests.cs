@@ -144,6 +144,15 @@ public sealed class PoolHandshakeTests
     }
 
     [Fact]
+    public async Task A_layout_that_no_peer_could_read_is_refused_when_the_pool_is_made()
+    {
+        await using var pair = await Pair.CreateAsync(Backend.Fake);
+        var error = Assert.Throws<ArgumentException>(() => KvPool<TooManyGroups>.Allocate(pair.A, 4, Model));
+        Assert.Contains("there are more than 16 groups", error.Message, StringComparison.Ordinal);
+        Assert.Empty(MetadataCodec.Decode(pair.A.ExportMetadata()).Pools);
+    }
+
+    [Fact]
     public async Task An_advertisement_that_contradicts_itself_is_refused()
     {
         await using var pair = await Pair.CreateAsync(Backend.Fake);
@@ -158,6 +167,11 @@ public sealed class PoolHandshakeTests
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = long.MaxValue, Tensors = group.Tensors }), "more blocks");
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = [group.Tensors[0]] }), "6 tensors");
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = [.. Enumerable.Repeat(group.Tensors[0], 6)] }), "overlap");
+        Refused(Change(good, change: group => new()
+        {
+            Name = group.Name, Blocks = 1, PhysicalBlocksPerBlock = int.MaxValue, // each with a gap behind it
+            Tensors = [.. group.Tensors.Select((tensor, i) => tensor with { Address = (ulong)(i + 1) << 48, Length = 1UL << 47, PageStride = 1UL << 12 })],
+        }), "2147483647 physical blocks per block");
         Refused(Change(good, change: _ => null), "0 groups");
         Refused(Change(good, change: group => new() { Name = "kw", Blocks = 4, Tensors = group.Tensors }), "group 'kw'");
         Refused(Change(good, change: group => new() { Name = group.Name, Blocks = 4, Tensors = group.Tensors, ComponentHashes = [.. group.ComponentHashes.Reverse()] }), "hashes of the components");

@@ -14,6 +14,15 @@ public sealed class PoolReshardTests
     [Theory, MemberData(nameof(Backends.Native), MemberType = typeof(Backends))]
     public Task Large_blocks_are_taken_apart(Backend backend) => MovesAsync<LargerBlocksKv, CrossLayerKv>(backend, 4, 2);
 
+    [Theory, InlineData(4), InlineData(5), InlineData(9), InlineData(13), InlineData(16)]
+    public async Task Blocks_of_which_neither_is_a_multiple_of_the_other_hold_any_number_of_tokens(int tokens)
+    {
+        await using var up = await ReshardFleet<SplitKv, SixTokensKv>.CreateAsync(Backend.Fake, 1, 2); // 4 and 6 tokens
+        await up.MovesAsync(group: 0, tokens, seed: tokens);
+        await using var down = await ReshardFleet<SixTokensKv, SplitKv>.CreateAsync(Backend.Fake, 2, 1);
+        await down.MovesAsync(group: 0, tokens, seed: tokens);
+    }
+
     [Fact]
     public Task Padded_pages_to_strips() => MovesAsync<PaddedKv, StripsKv>(Backend.Local, 2, 4);
 
@@ -59,7 +68,7 @@ public sealed class PoolReshardTests
         var remote = fleet.Writes.Single().Remote;
         Refused([1, 2, 3], [1], "3 local blocks of 1 units and 1 remote blocks of 2 do not hold the same tokens; 3 and 2 do");
         Refused([1], [1, 2], "1 and 1 do");
-        Refused([], [], "0 and 0 do");
+        Refused([], [], "1 and 1 do");
         Refused([1, 13], [1], "local block 13 at position 1 is out of range; there are 13");
         Refused([1, 2], [-1], "remote block -1 at position 0 is out of range");
         Refused([1, 2, 3], [4, 4], "block 4 is a destination twice");
@@ -67,6 +76,15 @@ public sealed class PoolReshardTests
 
         void Refused(int[] from, int[] to, string why) => Assert.Contains(
             why, Assert.Throws<NixlInvalidArgumentException>(() => Ignore(remote.WriteBlocksAsync(from, to))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nothing_is_posted_after_the_end_of_the_local_pool()
+    {
+        await using var fleet = await ReshardFleet<SplitKv, PackedKv>.CreateAsync(Backend.Fake, 1, 1);
+        var (source, _, remote) = fleet.Writes.Single();
+        source.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => Ignore(remote.WriteBlocksAsync([1], [2])));
     }
 
     [Fact]

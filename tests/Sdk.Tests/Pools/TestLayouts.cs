@@ -85,6 +85,12 @@ internal readonly struct LargerBlocksKv : IKvLayout<LargerBlocksKv>
     public static KvSchema Schema { get; } = Schemas.Attention("LargerBlocksKv", KvOrder.SplitNhd, tokens: 8);
 }
 
+/// <summary>Neither a multiple nor a divisor of the others' blocks.</summary>
+internal readonly struct SixTokensKv : IKvLayout<SixTokensKv>
+{
+    public static KvSchema Schema { get; } = Schemas.Attention("SixTokensKv", KvOrder.SplitNhd, tokens: 6);
+}
+
 /// <summary>Two groups whose pages are the same bytes, used for one group or the other.</summary>
 internal readonly struct OverlaidKv : IKvLayout<OverlaidKv>
 {
@@ -93,6 +99,13 @@ internal readonly struct OverlaidKv : IKvLayout<OverlaidKv>
         Schemas.Attention("", KvOrder.FlashInferHnd).Groups[0] with { Name = "full", Layers = 1, Pool = "kv", Share = KvShare.Overlay },
         Schemas.Attention("", KvOrder.FlashInferHnd).Groups[0] with { Name = "sliding", Layers = 1, FirstLayer = 1, Window = 8, Pool = "kv", Share = KvShare.Overlay },
     ]);
+}
+
+/// <summary>One group more than a peer reads.</summary>
+internal readonly struct TooManyGroups : IKvLayout<TooManyGroups>
+{
+    public static KvSchema Schema { get; } = new("TooManyGroups",
+        [.. Enumerable.Range(0, 17).Select(i => Schemas.Attention("", KvOrder.SplitNhd).Groups[0] with { Name = "g" + i })]);
 }
 
 /// <summary>A scale for each block and head beside the values.</summary>
