@@ -12,7 +12,8 @@ internal static class ConstantsEmitter
     {
         var tokens = group.BlockTokens != 0 ? ", tokens of one block" : "";
         var heads = group.KvHeads != 0 ? ", KV heads" : "";
-        Declare(source, "int", "Of the whole model: layers" + tokens + heads + ".", Shape(group));
+        var window = group.Window != 0 ? ", tokens of the attention window" : "";
+        Declare(source, "int", "Of the whole model: layers" + tokens + heads + window + ".", Shape(group));
         Declare(source, "int", "Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.",
             [("TensorCount", plan?.Tensors.Count ?? 0), ("PiecesPerBlock", plan?.PiecesPerBlock ?? 0)]);
         Declare(source, "long", "Transferred bytes of one block, all heads: of all layers, of one layer.",
@@ -32,6 +33,8 @@ internal static class ConstantsEmitter
             yield return ("BlockTokens", group.BlockTokens);
         if (group.KvHeads != 0)
             yield return ("KvHeads", group.KvHeads);
+        if (group.Window != 0)
+            yield return ("Window", group.Window);
     }
 
     private static IEnumerable<(string Name, long Value)> PerToken(KvGroupSchema group, KvGroupPlan? plan)

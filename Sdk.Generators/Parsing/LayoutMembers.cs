@@ -5,7 +5,7 @@ internal static class LayoutMembers
 {
     private static readonly string[] Names =
     [
-        "Schema", "CanonicalText", "Fingerprint", "Plan", "GroupIndex", "Layers", "BlockTokens", "KvHeads", "TensorCount", "PiecesPerBlock",
+        "Schema", "CanonicalText", "Fingerprint", "Plan", "GroupIndex", "Layers", "BlockTokens", "KvHeads", "Window", "TensorCount", "PiecesPerBlock",
         "BytesPerToken", "BytesPerBlock", "BytesPerBlockAndLayer", "BytesPerTokenAndHead", "PageBytesPerBlock", "BuildDescriptors",
         "PrepareLocal", "PrepareRemote", "WriteBlocksAsync", "ReadBlocksAsync",
     ];

@@ -133,6 +133,47 @@ public sealed class LayoutSnapshots
         """);
 
     [Fact]
+    public void Attention_and_state_overlaid_in_the_same_tensors() => Check("""
+        [KvLayout]
+        public readonly partial struct Layout
+        {
+            [KvGroup(KvOrder.FlashInferHnd, Layers = 6, FirstLayer = 3, LayerStep = 4, BlockTokens = 16, KvHeads = 8, Pool = "kv", Share = KvShare.Overlay)]
+            public readonly partial struct Full
+            {
+                [KvComponent(BFloat16, 128)] public static partial KvComponent Key { get; }
+                [KvComponent(BFloat16, 128)] public static partial KvComponent Value { get; }
+            }
+
+            [KvGroup(KvOrder.State, Layers = 6, LayerStep = 4, Pool = "kv", Share = KvShare.Overlay)]
+            public readonly partial struct State
+            {
+                [KvComponent(BFloat16, 1024, 3, Shard = KvShard.Units, Units = 8)] public static partial KvComponent Conv { get; }
+                [KvComponent(Float32, 8, 64, 16, Shard = KvShard.Units, Units = 8)] public static partial KvComponent Ssm { get; }
+            }
+        }
+        """);
+
+    [Fact]
+    public void Latent_and_indexer_one_behind_the_other_in_one_page() => Check("""
+        [KvLayout]
+        public readonly partial struct Layout
+        {
+            [KvGroup(KvOrder.Mla, Layers = 61, BlockTokens = 64, Pool = "kv", Share = KvShare.Concat)]
+            public readonly partial struct Mla
+            {
+                [KvComponent(BFloat16, 576)] public static partial KvComponent Latent { get; }
+            }
+
+            [KvGroup(KvOrder.Indexer, Layers = 61, BlockTokens = 64, Pool = "kv", Share = KvShare.Concat)]
+            public readonly partial struct Indexer
+            {
+                [KvComponent(Fp8E4M3, 128)] public static partial KvComponent Key { get; }
+                [KvComponent(Float32, 1, ScaleOf = nameof(Key))] public static partial KvComponent Scale { get; }
+            }
+        }
+        """);
+
+    [Fact]
     public void Nested_internal_record() => Check("""
         namespace Models.@namespace;
         public static partial class Outer

@@ -20,8 +20,8 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>Plans the memory of one rank.</summary>
     public static global::Nixl.Sdk.Planning.KvPlan Plan(long blocks, global::Nixl.Sdk.KvParallel? parallel = null) => global::Nixl.Sdk.Planning.KvPlan.Create(Schema, parallel ?? global::Nixl.Sdk.KvParallel.Single, blocks);
 
-    /// <summary>Of the whole model: layers, tokens of one block, KV heads.</summary>
-    public const int Layers = 32, BlockTokens = 16, KvHeads = 8;
+    /// <summary>Of the whole model: layers, tokens of one block, KV heads, tokens of the attention window.</summary>
+    public const int Layers = 32, BlockTokens = 16, KvHeads = 8, Window = 4096;
     /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
     public const int TensorCount = 64, PiecesPerBlock = 64;
     /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>

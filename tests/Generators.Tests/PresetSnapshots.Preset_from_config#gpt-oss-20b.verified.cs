@@ -57,8 +57,8 @@ partial struct Layout : global::Nixl.Sdk.IKvLayout<global::Layout>
     /// <summary>The group Sliding.</summary>
     public readonly partial struct Sliding
     {
-        /// <summary>Of the whole model: layers, tokens of one block, KV heads.</summary>
-        public const int Layers = 12, BlockTokens = 16, KvHeads = 8;
+        /// <summary>Of the whole model: layers, tokens of one block, KV heads, tokens of the attention window.</summary>
+        public const int Layers = 12, BlockTokens = 16, KvHeads = 8, Window = 128;
         /// <summary>Separate tensors of the whole model, whose base addresses are given in this number; contiguous pieces of one block.</summary>
         public const int TensorCount = 12, PiecesPerBlock = 12;
         /// <summary>Transferred bytes of one block, all heads: of all layers, of one layer.</summary>

@@ -90,8 +90,7 @@ public sealed class GptOss : SectionTests
 
         #region gpt-oss: full and sliding groups
         // Every group has block ids of its own: one transfer for each, side by side.
-        var window = TinyGptOss.Schema.Groups[1].Window;
-        var count = Math.Min(slidingHere.Length, LayoutMath.WindowBlocks(window, TinyGptOss.Sliding.BlockTokens));
+        var count = Math.Min(slidingHere.Length, LayoutMath.WindowBlocks(TinyGptOss.Sliding.Window, TinyGptOss.Sliding.BlockTokens));
         var sliding = TinyGptOss.Sliding.WriteBlocksAsync(remote, slidingHere.AsSpan()[^count..], slidingThere.AsSpan()[^count..]);
         var full = TinyGptOss.Full.WriteBlocksAsync(remote, fullHere, fullThere);
         await sliding;
