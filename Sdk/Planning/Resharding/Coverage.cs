@@ -35,9 +35,10 @@ internal static class Coverage
         var found = Whole(given);
         for (var i = 0; i < Math.Max(wanted.Count, found.Count); i++)
         {
-            if (i >= wanted.Count || (i < found.Count && found[i].CompareTo(wanted[i]) < 0))
+            var order = i >= wanted.Count ? -1 : i >= found.Count ? 1 : found[i].ComparePlace(wanted[i]);
+            if (order < 0 || (order == 0 && (found[i].Stride != wanted[i].Stride || found[i].End > wanted[i].End)))
                 return "bytes would be written that are no part of a block, at " + found[i];
-            if (i >= found.Count || found[i] != wanted[i])
+            if (order > 0 || found[i].End < wanted[i].End)
                 return "bytes of a block would not be written, at " + wanted[i];
         }
         return null;
@@ -91,10 +92,15 @@ internal static class Coverage
     {
         public int CompareTo(Interval other)
         {
-            var order = Tensor.CompareTo(other.Tensor);
-            if (order == 0)
-                order = Start.CompareTo(other.Start);
+            var order = ComparePlace(other);
             return order == 0 ? End.CompareTo(other.End) : order;
+        }
+
+        /// <summary>Compares where they begin.</summary>
+        public int ComparePlace(Interval other)
+        {
+            var order = Tensor.CompareTo(other.Tensor);
+            return order == 0 ? Start.CompareTo(other.Start) : order;
         }
 
         public override string ToString() => Invariant($"tensor {Tensor}, bytes {Start} … {End - 1} of block 0, stride {Stride}");
