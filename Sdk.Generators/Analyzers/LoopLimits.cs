@@ -12,6 +12,8 @@ internal static class LoopLimits
         "System.DateTime", "System.DateTimeOffset",
     ];
 
+    private static readonly string[] LimitWords = ["deadline", "timeout", "cancel", "stop", "shutdown", "abort"];
+
     public static bool HasLimit(ILoopOperation loop)
     {
         var counted = new HashSet<ISymbol>(SymbolEqualityComparer.Default);
@@ -39,7 +41,7 @@ internal static class LoopLimits
     private static bool IsTickCount(ISymbol member) =>
         member.Name is "TickCount" or "TickCount64" && member.ContainingType.ToDisplayString() == "System.Environment";
 
-    // A program's own helpers: deadline.Passed, CheckTimeout().
+    // A program's own helpers: deadline.Passed, CheckTimeout(), _stopping.
     private static bool IsNamedAfterLimit(IOperation operation) => operation switch
     {
         ILocalReferenceOperation local => IsLimit(local.Local.Name),
@@ -50,7 +52,7 @@ internal static class LoopLimits
     };
 
     private static bool IsLimit(string name) =>
-        name.IndexOf("deadline", StringComparison.OrdinalIgnoreCase) >= 0 || name.IndexOf("timeout", StringComparison.OrdinalIgnoreCase) >= 0;
+        Array.Exists(LimitWords, word => name.IndexOf(word, StringComparison.OrdinalIgnoreCase) >= 0);
 
     // A variable that is both counted and compared is a bound.
     private static void Note(IOperation operation, HashSet<ISymbol> counted, HashSet<ISymbol> compared)

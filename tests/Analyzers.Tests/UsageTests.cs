@@ -91,6 +91,7 @@ public sealed class UsageTests
     [InlineData("for (var i = 0; i < 100 && transfer.State == TransferState.Running; i++) { }")]
     [InlineData("var left = 100; while (transfer.State == TransferState.Running) { if (left-- == 0) throw new TimeoutException(); }")]
     [InlineData("bool Timeout() => false; while (transfer.State == TransferState.Running && !Timeout()) { }")]
+    [InlineData("var stopping = false; Console.CancelKeyPress += (_, _) => stopping = true; while (!stopping && transfer.State == TransferState.Running) Thread.Yield();")]
     [InlineData("while (agent.TryReadNotification(new byte[64], out _)) { }")]
     [InlineData("for (;;) { if (!agent.TryReadNotification(new byte[64], out _)) break; }")]
     [InlineData("while (!agent.TryReadNotification(new byte[64], out _)) await agent.WaitForNotificationAsync();")]
