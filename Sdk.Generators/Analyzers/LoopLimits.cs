@@ -12,7 +12,9 @@ internal static class LoopLimits
         "System.DateTime", "System.DateTimeOffset",
     ];
 
-    private static readonly string[] LimitWords = ["deadline", "timeout", "cancel", "stop", "shutdown", "abort"];
+    private static readonly string[] TimeWords = ["deadline", "timeout"];
+
+    private static readonly string[] EndWords = ["cancel", "stop", "shutdown", "abort"];
 
     public static bool HasLimit(ILoopOperation loop)
     {
@@ -46,13 +48,17 @@ internal static class LoopLimits
     {
         ILocalReferenceOperation local => IsLimit(local.Local.Name),
         IParameterReferenceOperation parameter => IsLimit(parameter.Parameter.Name),
-        IMemberReferenceOperation member => IsLimit(member.Member.Name) || IsLimit(member.Member.ContainingType.Name),
-        IInvocationOperation call => IsLimit(call.TargetMethod.Name) || IsLimit(call.TargetMethod.ContainingType.Name),
+        IMemberReferenceOperation member => IsLimit(member.Member.Name) || IsTimed(member.Member.ContainingType.Name),
+        IInvocationOperation call => IsLimit(call.TargetMethod.Name) || IsTimed(call.TargetMethod.ContainingType.Name),
         _ => false,
     };
 
-    private static bool IsLimit(string name) =>
-        Array.Exists(LimitWords, word => name.IndexOf(word, StringComparison.OrdinalIgnoreCase) >= 0);
+    private static bool IsLimit(string name) => IsTimed(name) || Contains(name, EndWords);
+
+    private static bool IsTimed(string name) => Contains(name, TimeWords);
+
+    private static bool Contains(string name, string[] words) =>
+        Array.Exists(words, word => name.IndexOf(word, StringComparison.OrdinalIgnoreCase) >= 0);
 
     // A variable that is both counted and compared is a bound.
     private static void Note(IOperation operation, HashSet<ISymbol> counted, HashSet<ISymbol> compared)
