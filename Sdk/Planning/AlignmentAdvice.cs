@@ -4,7 +4,8 @@ namespace Nixl.Sdk.Planning;
 
 /// <summary>
 /// Finds pieces that begin in the middle of a cache line: then two pieces share one, and adapters and copies split it. A piece whose
-/// length is no multiple is no harm where padding follows it, so places and strides are what counts.
+/// length is no multiple is no harm where padding follows it, so places and strides are what counts. And finds rows (what one token
+/// or head holds) that are no multiple of a vector: with another order or number of ranks on the other side each is a piece of its own.
 /// </summary>
 internal static class AlignmentAdvice
 {
@@ -24,6 +25,28 @@ internal static class AlignmentAdvice
             var component = Culprit(plan);
             return new LayoutProblem(
                 LayoutProblemKind.Alignment, index, component.Index, Message(plan, component, piece, tp, pageAlign)) { Suggestion = pageAlign };
+        }
+        return OddRow(schema, index, group);
+    }
+
+    // Scales are small by nature, and their rows lie beside each other; state without tokens moves as it is.
+    private static LayoutProblem? OddRow(KvSchema schema, int index, KvGroupSchema group)
+    {
+        if (LayoutAdvice.Plan(schema, index, group, 1) is not { } plan)
+            return null;
+        foreach (var component in plan.Components)
+        {
+            if (component.Schema.ScaleOf is not null || !component.Schema.Transfer || EntryBytes(component) % LayoutAdvice.RowAlignment == 0 ||
+                !component.Dims.Any(dim => dim.Dim.Kind == DimKind.Token))
+            {
+                continue;
+            }
+            var message = Invariant($"component {component.Schema.Name} is {TypeNames.Of(component.Schema.Type)} × {component.Share.Elements} = ") +
+                Invariant($"{EntryBytes(component):N0} bytes, no multiple of {LayoutAdvice.RowAlignment}; with another order or number of ranks on the other side ") +
+                "each is a piece of its own";
+            var better = BetterSize(component, LayoutAdvice.RowAlignment);
+            return new LayoutProblem(LayoutProblemKind.Alignment, index, component.Index,
+                better > 0 ? message + Invariant($"; the next last size of its shape that fits is {better}") : message);
         }
         return null;
     }
@@ -78,7 +101,7 @@ internal static class AlignmentAdvice
             : Invariant($"blocks lie {piece.Stride:N0} bytes apart");
         var message = Invariant($"component {component.Schema.Name} is {TypeNames.Of(component.Schema.Type)} × {component.Share.Elements} = ") +
             Invariant($"{EntryBytes(component):N0} bytes, so that in group {plan.Schema.Name} {what} {rank}, no multiple of {LayoutAdvice.Alignment}");
-        var better = BetterSize(component);
+        var better = BetterSize(component, LayoutAdvice.Alignment);
         if (better > 0)
             message += Invariant($"; the next last size of its shape that fits is {better}");
         if (pageAlign > 0)
@@ -86,7 +109,7 @@ internal static class AlignmentAdvice
         return message;
     }
 
-    private static int BetterSize(KvComponentPlan component)
+    private static int BetterSize(KvComponentPlan component, int alignment)
     {
         var shape = component.Schema.Shape;
         var last = shape[shape.Count - 1];
@@ -94,7 +117,7 @@ internal static class AlignmentAdvice
         for (var size = last + 1; size <= last + SizesTried; size++)
         {
             var elements = checked(whole / last * size * component.Share.Elements);
-            if (elements % whole == 0 && elements / whole * component.ElementBytes % LayoutAdvice.Alignment == 0)
+            if (elements % whole == 0 && elements / whole * component.ElementBytes % alignment == 0)
                 return size;
         }
         return 0;

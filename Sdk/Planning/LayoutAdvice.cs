@@ -15,6 +15,9 @@ static class LayoutAdvice
     /// <summary>Pieces should begin at multiples of this many bytes: a cache line, and what RDMA adapters read at once.</summary>
     public const int Alignment = 64;
 
+    /// <summary>What one token or head holds should be a multiple of this many bytes: what one vector load or store moves.</summary>
+    public const int RowAlignment = 16;
+
     /// <summary>Below this many bytes a piece costs more by being one operation than by its bytes.</summary>
     public const int GoodPieceBytes = 16 * 1024;
 

@@ -49,6 +49,22 @@ public sealed class AdviceTests
         Assert.All(parts, part => Assert.Contains(part, message, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("BFloat16, 100", "Key is bf16 × 100 = 200 bytes, no multiple of 16", "is 104")]
+    [InlineData("Fp8E4M3, 2, 36", "Key is fp8_e4m3 × 72 = 72 bytes, no multiple of 16", "is 40")]
+    public async Task Rows_that_are_no_vectors_are_said_in_numbers_though_their_blocks_are_aligned(string component, params string[] parts)
+    {
+        var message = await Message("NIXL030", Rows(component));
+        Assert.All(parts, part => Assert.Contains(part, message, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("BFloat16, 80")]
+    [InlineData("Fp8E4M3, 112")]
+    [InlineData("Float32, 1, ScaleOf = nameof(Value)")]
+    [InlineData("UInt8, 4, Transfer = false")]
+    public async Task Rows_of_real_models_scales_and_padding_get_no_warning(string component) => Assert.Null(await Message("NIXL030", Rows(component)));
+
     [Fact]
     public async Task Padding_that_would_not_help_is_not_offered()
     {
@@ -82,6 +98,9 @@ public sealed class AdviceTests
     private static string Placed(string settings, long at) =>
         $"[KvLayout({settings})] public readonly partial struct Mla {{ [KvComponent(Fp8E4M3, 512)] public static partial KvComponent Latent {{ get; }} " +
         $"[KvComponent(BFloat16, 64, At = {at})] public static partial KvComponent Rope {{ get; }} }}";
+
+    private static string Rows(string component) => "[KvLayout(KvOrder.SplitNhd, Layers = 2, BlockTokens = 16, KvHeads = 8)] public readonly partial struct Small { " +
+        $"[KvComponent({component})] public static partial KvComponent Key {{ get; }} [KvComponent(BFloat16, 128)] public static partial KvComponent Value {{ get; }} }}";
 
     private static async Task<string?> Message(string id, string source)
     {

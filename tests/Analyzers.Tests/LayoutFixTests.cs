@@ -61,8 +61,8 @@ public sealed class LayoutFixTests
     [InlineData("BlockTokens = 5", "BlockTokens = 5, PageAlign = 64")]
     [InlineData("PageAlign = 8, BlockTokens = 5", "PageAlign = 64, BlockTokens = 5")]
     public Task The_page_is_padded(string before, string after) => AssertFix("NIXL030",
-        $"[KvLayout]\npublic partial struct Small\n{{\n[KvGroup(KvOrder.Mla, Layers = 2, {before})]\npublic partial struct Mla {{ [KvComponent(BFloat16, 100)] public static partial KvComponent Latent {{ get; }} }}\n}}\n",
-        $"[KvLayout]\npublic partial struct Small\n{{\n[KvGroup(KvOrder.Mla, Layers = 2, {after})]\npublic partial struct Mla {{ [KvComponent(BFloat16, 100)] public static partial KvComponent Latent {{ get; }} }}\n}}\n");
+        $"[KvLayout]\npublic partial struct Small\n{{\n[KvGroup(KvOrder.Mla, Layers = 2, {before})]\npublic partial struct Mla {{ [KvComponent(BFloat16, 104)] public static partial KvComponent Latent {{ get; }} }}\n}}\n",
+        $"[KvLayout]\npublic partial struct Small\n{{\n[KvGroup(KvOrder.Mla, Layers = 2, {after})]\npublic partial struct Mla {{ [KvComponent(BFloat16, 104)] public static partial KvComponent Latent {{ get; }} }}\n}}\n");
 
     [Fact]
     public async Task Where_padding_does_not_help_there_is_no_fix() => Assert.Null(await Harness.FixAsync("NIXL030",
