@@ -42,8 +42,10 @@ bool read_all(std::string_view bytes, T&... values) noexcept {
 encoded encode(const ring_wanted& m) noexcept {
     return body_writer::all(m.slots, m.slot_bytes);
 }
-encoded encode(const ring& m) noexcept {
-    return body_writer::all(m.key, m.address, m.slots, m.slot_bytes);
+std::string encode(const ring& m) {
+    std::string out(body_writer::all(m.slots, m.slot_bytes).view());
+    out.append(m.key);
+    return out;
 }
 encoded encode(const filled& m) noexcept {
     return body_writer::all(m.request, m.sequence, m.slot, m.payload, m.table);
@@ -60,7 +62,12 @@ bool decode(std::string_view bytes, ring_wanted& m) noexcept {
            m.slot_bytes >= min_slot_bytes && m.slot_bytes <= max_slot_bytes;
 }
 bool decode(std::string_view bytes, ring& m) noexcept {
-    return read_all(bytes, m.key, m.address, m.slots, m.slot_bytes) && m.slots <= max_slots &&
+    constexpr size_t fixed = sizeof m.slots + sizeof m.slot_bytes;
+    if (bytes.size() < fixed || !read_all(bytes.substr(0, fixed), m.slots, m.slot_bytes)) {
+        return false;
+    }
+    m.key = bytes.substr(fixed);
+    return m.slots <= max_slots &&
            (m.slots == 0 || (m.slot_bytes >= min_slot_bytes && m.slot_bytes <= max_slot_bytes));
 }
 bool decode(std::string_view bytes, filled& m) noexcept {

@@ -1,4 +1,5 @@
-// What packing says over the control connection, as EXTENSION messages. Plain functions over bytes, nothing allocated.
+// What packing says over the control connection, as EXTENSION messages. Plain functions over bytes, nothing allocated
+// for those that are sent per slot.
 //
 //   initiator: ring_wanted ──> target: ring (address, key and size of its staging; no slots: refused)
 //   initiator: [one RDMA write into a slot, completed] filled ──> target: scattered (the slot may be used again)
@@ -7,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace nixl::fabric::packing {
@@ -29,10 +31,9 @@ struct ring_wanted {
 };
 
 struct ring {
-    uint64_t key = 0;
-    uint64_t address = 0; // of slot 0, as the provider addresses it
-    uint32_t slots = 0;   // 0: refused
+    uint32_t slots = 0; // 0: refused
     uint32_t slot_bytes = 0;
+    std::string_view key; // an encoded advertised_key: the ring's registration
 };
 
 struct filled {
@@ -66,7 +67,7 @@ class encoded {
 };
 
 encoded encode(const ring_wanted& m) noexcept;
-encoded encode(const ring& m) noexcept;
+std::string encode(const ring& m);
 encoded encode(const filled& m) noexcept;
 encoded encode(const scattered& m) noexcept;
 encoded encode(const forget& m) noexcept;

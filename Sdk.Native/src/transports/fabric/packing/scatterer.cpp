@@ -9,10 +9,6 @@ namespace nixl::fabric::packing {
 scatterer::scatterer(granted_regions& granted, std::unique_ptr<staging> ring)
     : granted_(granted), ring_(std::move(ring)), table_(max_table_bytes) {}
 
-ring scatterer::description() const noexcept {
-    return {ring_->key(), ring_->remote_address(), ring_->slots(), ring_->slot_bytes()};
-}
-
 const char* scatterer::take(const filled& m) noexcept {
     if (m.slot >= ring_->slots()) {
         return "a slot that the ring does not have";

@@ -23,7 +23,7 @@ class scatterer {
   public:
     scatterer(granted_regions& granted, std::unique_ptr<staging> ring);
 
-    ring description() const noexcept;
+    const staging& memory() const noexcept { return *ring_; }
     // nullptr, or what is wrong with the message: a protocol error, nothing was taken.
     const char* take(const filled& m) noexcept;
     void drop(const forget& m) noexcept;

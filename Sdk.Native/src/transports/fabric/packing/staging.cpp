@@ -17,7 +17,7 @@ bool staging_budget::take(uint64_t bytes) noexcept {
     return true;
 }
 
-failure staging::make(const std::shared_ptr<const domain>& d, const std::shared_ptr<staging_budget>& budget,
+failure staging::make(const domain_list& domains, const std::shared_ptr<staging_budget>& budget,
                       uint32_t slots, uint32_t slot_bytes, std::unique_ptr<staging>& out) {
     const uint64_t bytes = uint64_t{slots} * slot_bytes;
     if (!budget->take(bytes)) {
@@ -33,10 +33,9 @@ failure staging::make(const std::shared_ptr<const domain>& d, const std::shared_
     local_region region;
     region.base = reinterpret_cast<uint64_t>(at);
     region.length = bytes;
-    if (const failure f = registration::make(d, region, made->registration_); !f.ok()) {
+    if (const failure f = registration::make(domains, region, made->registration_); !f.ok()) {
         return f;
     }
-    made->remote_address_ = d->limits().virtual_addresses ? region.base : 0;
     out = std::move(made);
     return failure::success();
 }

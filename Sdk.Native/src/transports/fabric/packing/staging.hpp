@@ -33,7 +33,7 @@ class staging_budget {
 class staging {
   public:
     // Takes long (it touches every page and registers it): on the opener's thread.
-    static failure make(const std::shared_ptr<const domain>& d, const std::shared_ptr<staging_budget>& budget,
+    static failure make(const domain_list& domains, const std::shared_ptr<staging_budget>& budget,
                         uint32_t slots, uint32_t slot_bytes, std::unique_ptr<staging>& out);
     ~staging();
     staging(const staging&) = delete;
@@ -42,10 +42,8 @@ class staging {
     uint32_t slots() const noexcept { return slots_; }
     uint32_t slot_bytes() const noexcept { return slot_bytes_; }
     std::byte* slot(uint32_t index) const noexcept { return memory_ + uint64_t{index} * slot_bytes_; }
-    uint64_t key() const noexcept { return registration_->key(); }
-    // Of slot 0, as a peer addresses it.
-    uint64_t remote_address() const noexcept { return remote_address_; }
-    void* descriptor() const noexcept { return registration_->descriptor(); }
+    const advertised_key& published() const noexcept { return registration_->published(); }
+    void* descriptor(uint32_t domain) const noexcept { return registration_->descriptor(domain); }
 
   private:
     staging(std::shared_ptr<staging_budget> budget, uint32_t slots, uint32_t slot_bytes) noexcept
@@ -56,7 +54,6 @@ class staging {
     const uint32_t slots_;
     const uint32_t slot_bytes_;
     std::byte* memory_ = nullptr;
-    uint64_t remote_address_ = 0;
     std::shared_ptr<registration> registration_;
 };
 
