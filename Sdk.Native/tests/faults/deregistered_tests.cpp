@@ -3,12 +3,33 @@
 
 #include "core/blob.hpp"
 #include "core/failure.hpp"
+#include "transports/fabric/wire.hpp"
+#include "transports/local/address.hpp"
 
 namespace nixl::test {
 namespace {
 
 class deregistered : public two_ends {
   protected:
+    static bool forge_local(std::string& bytes) {
+        local::region_key k;
+        if (!local::decode(bytes, k))
+            return false;
+        k.generation ^= 0x40;
+        bytes = local::encode(k);
+        return true;
+    }
+    static bool forge_fabric(std::string& bytes) {
+        fabric::advertised_key k;
+        if (fabric::decode(bytes, k) != nullptr)
+            return false;
+        for (uint64_t& key : k.keys)
+            key ^= 0x40;
+        bytes.clear();
+        fabric::encode(bytes, k);
+        return true;
+    }
+
     // SUCCESS (it was faster), or NOT_FOUND with the piece named.
     void expect_done_or_refused(uint64_t operation) {
         ASSERT_NO_FATAL_FAILURE(expect_ended(operation));
@@ -90,8 +111,7 @@ TEST_P(deregistered, wrong_keys_move_nothing) {
         for (uint32_t i = 0; i < transport_count; ++i)
             e.keys[i] = r->key(static_cast<nixl_transport_t>(1u << i));
         auto& key = e.keys[transport_index(static_cast<nixl_transport_t>(GetParam().transport))];
-        ASSERT_GE(key.size(), 9u);
-        key[GetParam().local() ? 5 : 1] ^= 0x40; // version u8, then generation at 5 or the provider's key at 1
+        ASSERT_TRUE(GetParam().local() ? forge_local(key) : forge_fabric(key));
     }
     std::string bytes;
     encode_metadata(forged, bytes);
