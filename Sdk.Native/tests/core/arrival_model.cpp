@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace nixl {
 
@@ -109,9 +110,12 @@ void arrival_model::take(const step& s) {
         ++kills_;
         dead_ |= 1u << s.a;
         slots_.dying(s.a);
-        to_target_.push_back({message_kind::fence, {}, {}, s.a});
-        if (setup_.wrong == mistake::repeats_before_the_fence)
+        if (setup_.wrong == mistake::repeats_before_the_fence) {
             repeat(s.a);
+            fence_later_ = s.a;
+        } else {
+            to_target_.push_back({message_kind::fence, {}, {}, s.a});
+        }
         break;
     case step_kind::cancel:
         ++cancels_;
@@ -171,6 +175,8 @@ void arrival_model::announce(request& r, uint32_t number) {
     std::erase_if(m.expected, [](const rail_count& c) { return c.count == 0; });
     slots_.announced(*r.attempt.current(), r.sequence);
     to_target_.push_back(std::move(m));
+    if (fence_later_ != max_rails)
+        to_target_.push_back({message_kind::fence, {}, {}, std::exchange(fence_later_, max_rails)});
 }
 
 void arrival_model::at_target(const message& m) {

@@ -18,7 +18,7 @@ namespace nixl {
 enum class mistake {
     none,
     one_completion_early,     // announces one less than it sent: the same as a ledger that shows one early
-    repeats_before_the_fence, // does not wait for FENCE_ACK
+    repeats_before_the_fence, // and sends FENCE when it has announced
     endpoint_stays_open,      // the target acknowledges a fence without closing the endpoint
     adds_two_attempts,        // repeats in the same slot and announces what the last attempt sent
     earlier_attempt_unproven, // announces the last attempt while writes of an earlier one are in flight
@@ -123,6 +123,7 @@ class arrival_model {
     uint32_t closed_ = 0;                                 // mask: the target has closed its endpoint
     uint32_t kills_ = 0, replays_ = 0, cancels_ = 0;
     uint64_t sequence_ = 0;
+    uint32_t fence_later_ = max_rails;
     std::string violation_;
 };
 
