@@ -2,6 +2,7 @@
 #include "transports/loopback/progress.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cinttypes>
 #include <cstring>
 #include <utility>
@@ -36,7 +37,10 @@ void loopback_transport::check_fate(request& r, uint64_t now) noexcept {
 void loopback_transport::move_data(request& r, uint64_t now, bool& busy, deadline& next) noexcept {
     if (r.started_ns == 0)
         r.started_ns = now;
-    if (r.holds || (faulty() && !r.cursor.done())) {
+    if (faults_.move_nothing != 0) {
+        move_nothing(r);
+        busy = true;
+    } else if (r.holds || (faulty() && !r.cursor.done())) {
         move_with_faults(r, now, busy, next);
     } else if (piece what; r.cursor.peek(settings_.chunk_bytes, what)) {
         r.cursor.advance(what.length);
@@ -49,6 +53,17 @@ void loopback_transport::move_data(request& r, uint64_t now, bool& busy, deadlin
             r.data_done_ns = now_ns();
         r.stage = notifying;
     }
+}
+
+// All that a transport does for a request but moving it.
+void loopback_transport::move_nothing(request& r) noexcept {
+    std::array<piece, 128> batch;
+    while (const std::size_t n = r.cursor.next_batch(batch, settings_.chunk_bytes)) {
+        r.operations += n;
+        for (std::size_t i = 0; i < n; ++i)
+            r.bytes_done += batch[i].length;
+    }
+    operations_.fetch_add(r.operations, std::memory_order_relaxed);
 }
 
 // Issues operations that land later, out of order, or never.
