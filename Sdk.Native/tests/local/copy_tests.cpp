@@ -93,8 +93,8 @@ TEST_P(copy_ways, one_piece_equals_memmove_for_all_alignments_and_lengths) {
 }
 
 TEST_P(copy_ways, overlapping_pieces_equal_memmove) {
-    buffer memory(12000);
-    std::vector<std::byte> before(12000);
+    buffer memory(20000);
+    std::vector<std::byte> before(20000);
     for (const std::size_t length : {1u, 255u, 256u, 300u, 4096u, 5001u})
         for (const int distance : {-4097, -300, -64, -63, -1, 0, 1, 63, 64, 300, 4097}) {
             fill_random(memory.all, static_cast<unsigned>(length) + static_cast<unsigned>(distance + 5000));
