@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -31,6 +32,7 @@ struct agent_options {
     std::string fabric_provider;
     std::string listen_host;
     std::string advertise_host;
+    std::string fabric_rails;
 };
 
 // What happened to one operation: both ends, which may come in one event or two.
@@ -68,6 +70,7 @@ class test_agent {
     int32_t connect_status = NIXL_SUCCESS;
     std::string connect_text; // why
     nixl_peer_info_t info(uint64_t peer) const;
+    std::vector<nixl_rail_info_t> rails(uint64_t peer) const;
     // Waits until the peer has this state.
     bool wait_state(uint64_t peer, nixl_peer_state_t state, uint64_t timeout_ns = patience_ns);
 
@@ -100,9 +103,12 @@ class test_agent {
 
     std::optional<received_notification> next_notification(uint64_t timeout_ns = patience_ns);
     nixl_transport_counters_t counters(nixl_transport_t transport) const;
+    std::string describe() const;
     std::string last_error() const;
     // Handles the events that wait now.
     void drain();
+    // Handles events until `done` or the time is over; then false.
+    bool wait_until(const std::function<bool()>& done, uint64_t timeout_ns = patience_ns);
 
   private:
     template <typename Done>

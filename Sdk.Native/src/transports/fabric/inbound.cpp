@@ -1,5 +1,6 @@
 #include "transports/fabric/inbound.hpp"
 
+#include "transports/fabric/rail_faults.hpp"
 #include "transports/fabric/wire.hpp"
 
 #include <algorithm>
@@ -93,9 +94,19 @@ bool inbound::advance(uint64_t) {
     // One-sided operations of the peer leave nothing here to look at: reading drives the provider. What it reports of a
     // lost connection comes over the control connection too.
     bool any = false;
+    const uint64_t unpolled = pretended_rail_faults.unpolled.load(std::memory_order_relaxed);
     for (rail& r : rails_) {
+        r.held = (unpolled >> r.index & 1) != 0;
+        if (r.held) {
+            continue;
+        }
         std::string why;
-        const int64_t n = r.open() ? r.path->poll(polled_.data(), polled_.size(), why) : 0;
+        const int64_t n = r.path != nullptr ? r.path->poll(polled_.data(), polled_.size(), why) : 0;
+        if (n < 0 && rails_.size() > 1) {
+            drop(r); // the peer notices, and repeats on the others what it had given to this one
+            any = true;
+            continue;
+        }
         if (n < 0) {
             close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()));
             return true;

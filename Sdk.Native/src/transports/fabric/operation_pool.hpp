@@ -4,6 +4,8 @@
 
 #include "core/request.hpp"
 
+#include "transports/fabric/registration.hpp"
+
 #include <rdma/fabric.h>
 
 #include <cstdint>
@@ -13,14 +15,23 @@
 namespace nixl::fabric {
 
 struct alignas(64) operation {
+    // flying: given to a rail. aside: its rail died, and the peer has not said yet that it closed it too. repeating: it
+    // did; to be given to another rail.
+    enum class place : uint8_t { flying, aside, repeating };
+
     ::fi_context2 context{};  // first: the provider hands this address back
     request* owner = nullptr; // null: free
-    uint32_t rail = 0;        // that it was posted on
-    uint64_t remote = 0;      // the peer's virtual address, for messages
+    std::byte* local = nullptr;
+    const registration* local_memory = nullptr;
+    uint64_t remote = 0; // the peer's virtual address
+    const remote_region* region = nullptr;
+    const advertised_key* remote_memory = nullptr; // its keys
     uint64_t length = 0;
     uint64_t entry = 0;
-    uint64_t key = 0; // the region's, as REVOKE names it
-    operation* next_free = nullptr;
+    uint32_t rail = 0;     // that it was given to
+    uint32_t attempts = 0; // how often it was given to one
+    place where = place::flying;
+    operation* next = nullptr; // of the free ones, or of those to be repeated
 };
 static_assert(sizeof(::fi_context2) == 64);
 
@@ -36,14 +47,14 @@ class operation_pool {
     operation* take() noexcept {
         operation* o = free_;
         if (o != nullptr) {
-            free_ = o->next_free;
+            free_ = o->next;
             ++in_use_;
         }
         return o;
     }
     void give_back(operation& o) noexcept {
         o.owner = nullptr;
-        o.next_free = free_;
+        o.next = free_;
         free_ = &o;
         --in_use_;
     }
@@ -74,6 +85,27 @@ class operation_pool {
     const uint64_t count_;
     operation* free_ = nullptr;
     uint64_t in_use_ = 0;
+};
+
+// First in, first out, through operation::next.
+class operation_queue {
+  public:
+    bool empty() const noexcept { return first_ == nullptr; }
+    operation& front() const noexcept { return *first_; }
+    void push_back(operation& o) noexcept {
+        o.next = nullptr;
+        (last_ != nullptr ? last_->next : first_) = &o;
+        last_ = &o;
+    }
+    void pop_front() noexcept {
+        first_ = first_->next;
+        last_ = first_ == nullptr ? nullptr : last_;
+    }
+    void clear() noexcept { first_ = last_ = nullptr; }
+
+  private:
+    operation* first_ = nullptr;
+    operation* last_ = nullptr;
 };
 
 } // namespace nixl::fabric
