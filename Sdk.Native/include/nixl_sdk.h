@@ -24,7 +24,7 @@ extern "C" {
 
 #define NIXL_EXPORT __attribute__((visibility("default")))
 
-#define NIXL_ABI_VERSION 2u
+#define NIXL_ABI_VERSION 3u
 #define NIXL_NAME_MAX 128u                /* agent names match [A-Za-z0-9._-]{1,128} */
 #define NIXL_NOTIFICATION_MAX 65536u      /* bytes of a notification's payload */
 #define NIXL_TEXT_MAX 512u

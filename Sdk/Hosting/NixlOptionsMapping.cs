@@ -23,6 +23,7 @@ internal static class NixlOptionsMapping
         ChunkBytes = options.ChunkBytes,
         FabricLibrary = options.FabricLibrary,
         FabricProvider = options.FabricProvider,
+        FabricRails = options.FabricRails,
         Metadata = new MetadataOptions
         {
             Key = key,
