@@ -105,6 +105,8 @@ class test_agent {
     nixl_transport_counters_t counters(nixl_transport_t transport) const;
     std::string describe() const;
     std::string last_error() const;
+    // What it remembers of operations that have ended; for tests that count memory.
+    void forget();
     // Handles the events that wait now.
     void drain();
     // Handles events until `done` or the time is over; then false.
