@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/request.hpp"
-
+#include "transports/fabric/packing/packer.hpp"
 #include "transports/fabric/registration.hpp"
 
 #include <rdma/fabric.h>
@@ -15,9 +15,9 @@
 namespace nixl::fabric {
 
 struct alignas(64) operation {
-    // flying: given to a rail. aside: its rail died, and the peer has not said yet that it closed it too. repeating: it
-    // did; to be given to another rail.
-    enum class place : uint8_t { flying, aside, repeating };
+    // waiting: no rail has it (not yet, or the peer has to scatter it now). flying: given to a rail. aside: its rail
+    // died, and the peer has not said yet that it closed it too. repeating: it did; to be given to another rail.
+    enum class place : uint8_t { waiting, flying, aside, repeating };
 
     ::fi_context2 context{};  // first: the provider hands this address back
     request* owner = nullptr; // null: free
@@ -30,8 +30,9 @@ struct alignas(64) operation {
     uint64_t entry = 0;
     uint32_t rail = 0;     // that it was given to
     uint32_t attempts = 0; // how often it was given to one
-    place where = place::flying;
-    operation* next = nullptr; // of the free ones, or of those to be repeated
+    place where = place::waiting;
+    uint32_t slot = packing::no_slot; // a packed one: of which the pieces are; it has no memory of its own
+    operation* next = nullptr;        // of the free ones, or of those to be repeated
 };
 static_assert(sizeof(::fi_context2) == 64);
 
@@ -54,6 +55,8 @@ class operation_pool {
     }
     void give_back(operation& o) noexcept {
         o.owner = nullptr;
+        o.slot = packing::no_slot;
+        o.where = operation::place::waiting;
         o.next = free_;
         free_ = &o;
         --in_use_;

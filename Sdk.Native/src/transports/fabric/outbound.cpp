@@ -138,6 +138,7 @@ bool outbound::advance(uint64_t now) {
     }
     if (state_ == state::open && lost_at_ == 0) {
         busy |= post_pieces(now);
+        busy |= pack_slots(now);
     }
     if (state_ == state::open) {
         send_notifications(now);
@@ -260,8 +261,13 @@ bool outbound::on_message(control::session&, control::received_frame& frame) {
     }
     control::extension m;
     uint64_t key = 0;
-    if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr ||
-        m.kind != static_cast<uint32_t>(extension_kind::revoke) || decode_key(m.bytes, key) != nullptr) {
+    if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr) {
+        return false;
+    }
+    if (m.kind != static_cast<uint32_t>(extension_kind::revoke)) {
+        return on_packing(m);
+    }
+    if (decode_key(m.bytes, key) != nullptr) {
         return false;
     }
     // Posts look at `revoked`; what is in flight is waited for.
@@ -285,7 +291,8 @@ bool outbound::on_message(control::session&, control::received_frame& frame) {
 void outbound::answer_revokes() {
     std::erase_if(revoking_, [this](uint64_t key) {
         bool in_flight = false;
-        operations_.for_each_in_use([&](const operation& op) { in_flight |= op.remote_memory->name() == key; });
+        operations_.for_each_in_use(
+            [&](const operation& op) { in_flight |= op.remote_memory != nullptr && op.remote_memory->name() == key; });
         if (!in_flight && session_ != nullptr) {
             const std::string bytes = encode_key(key);
             session_->send(control::extension{static_cast<uint32_t>(extension_kind::revoked), bytes});

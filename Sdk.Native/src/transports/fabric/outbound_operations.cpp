@@ -65,8 +65,8 @@ bool outbound::post_pieces(uint64_t now) {
             break;
         }
         any = true;
-        if (p == posted::failed) {
-            continue; // settled and out of the list
+        if (p == posted::failed || r.stage != posting) {
+            continue; // settled and out of the list, or to be packed
         }
         if (r.cursor.done()) {
             move(r, draining);
@@ -85,6 +85,25 @@ failure outbound::revoked(const remote_region& region, const advertised_key* key
     }
     return fail(NIXL_ERR_NOT_FOUND, "peer '%s' has deregistered the region at 0x%" PRIx64 "; load its metadata again",
                 peer_->name().c_str(), region.base);
+}
+
+// Null and the reason if this piece cannot be written or read.
+const advertised_key* outbound::key_of(const piece& p, failure& why) const {
+    const advertised_key* key = find_key(*p.remote_memory);
+    if (why = revoked(*p.remote_memory, key); !why.ok()) {
+        return nullptr;
+    }
+    if (key == nullptr) {
+        why = fail(NIXL_ERR_NOT_FOUND, "peer '%s' publishes no fabric key for the region at 0x%" PRIx64,
+                   peer_->name().c_str(), p.remote_memory->base);
+    }
+    return key;
+}
+
+failure outbound::refused(int64_t code) const {
+    return fail(NIXL_ERR_BACKEND, "%s refused an operation to '%s': %s", env_.provider().provider().c_str(),
+                peer_->name().c_str(), env_.provider().lib().error_text(code).c_str())
+        .system(static_cast<int32_t>(-code));
 }
 
 // The largest operation for the run that begins at the cursor: a run that is worth it goes over all rails at once.
@@ -107,18 +126,23 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
     if (!r.cursor.peek(share(r), p)) {
         return posted::yes; // done; the caller moves it on
     }
+    if (r.packed && p.length < env_.packing.piece_bytes) {
+        if (!packer_.refused()) {
+            r.run_left = 0;
+            move(r, packing_stage);
+            return posted::yes;
+        }
+        r.packed = false;
+    }
     const auto refuse = [&](failure f) {
         settle(r, f.at(p.entry, p.remote, p.length));
         quiesce_if_idle(r);
         return posted::failed;
     };
-    const advertised_key* key = find_key(*p.remote_memory);
-    if (failure f = revoked(*p.remote_memory, key); !f.ok()) {
-        return refuse(f);
-    }
+    failure why;
+    const advertised_key* key = key_of(p, why);
     if (key == nullptr) {
-        return refuse(fail(NIXL_ERR_NOT_FOUND, "peer '%s' publishes no fabric key for the region at 0x%" PRIx64,
-                           peer_->name().c_str(), p.remote_memory->base));
+        return refuse(why);
     }
     const registration* local = registration::of(*p.local_memory);
     if (local == nullptr) {
@@ -148,22 +172,24 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
             blocked_ = true;
             return posted::wait;
         }
-        return refuse(fail(NIXL_ERR_BACKEND, "%s refused an operation to '%s': %s", env_.provider().provider().c_str(),
-                           peer_->name().c_str(), env_.provider().lib().error_text(rc).c_str())
-                          .system(static_cast<int32_t>(-rc)));
+        return refuse(refused(rc));
     }
     r.cursor.advance(p.length);
     r.run_left -= std::min(r.run_left, p.length);
+    count_posted(r, *op, now);
+    return posted::yes;
+}
+
+void outbound::count_posted(request& r, const operation& op, uint64_t now) noexcept {
     if (r.started_ns == 0) {
         r.started_ns = now;
     }
     ++r.operations;
     ++r.outstanding_operations;
-    r.outstanding_bytes += p.length;
-    in_flight_bytes_ += p.length;
+    r.outstanding_bytes += op.length;
+    in_flight_bytes_ += op.length;
     peer_->in_flight_operations.fetch_add(1, std::memory_order_relaxed);
-    peer_->in_flight_bytes.fetch_add(p.length, std::memory_order_relaxed);
-    return posted::yes;
+    peer_->in_flight_bytes.fetch_add(op.length, std::memory_order_relaxed);
 }
 
 // The open rail with the fewest bytes on their way and room for one more operation, in turn among equals; null if there
@@ -180,18 +206,31 @@ rail* outbound::choose_rail() noexcept {
     return best;
 }
 
+rma_operation outbound::describe(operation& op, const rail& over) const noexcept {
+    rma_operation what;
+    what.way = op.owner->op == NIXL_OP_WRITE ? direction::write : direction::read;
+    what.context = &op;
+    if (op.slot != packing::no_slot) {
+        const advertised_key& ring = packer_.remote_key();
+        what.local = packer_.local(op.slot);
+        what.descriptor = packer_.memory().descriptor(over.domain);
+        what.remote = packer_.remote_offset(op.slot) + (target_virtual_addresses_ ? ring.base : 0);
+        what.key = ring.of_rail(over.index);
+        what.length = packer_.written_bytes(op.slot);
+        return what;
+    }
+    what.local = op.local;
+    what.descriptor = op.local_memory->descriptor(over.domain);
+    what.remote = target_virtual_addresses_ ? op.remote : op.remote - op.remote_memory->base;
+    what.key = op.remote_memory->of_rail(over.index);
+    what.length = op.length;
+    return what;
+}
+
 // Gives the operation to a rail. 0; -FI_EAGAIN if none takes it now; or what the provider refused it with.
 int64_t outbound::launch(operation& op, uint64_t now) {
     for (rail* over = choose_rail(); over != nullptr; over = choose_rail()) {
-        rma_operation what;
-        what.way = op.owner->op == NIXL_OP_WRITE ? direction::write : direction::read;
-        what.local = op.local;
-        what.descriptor = op.local_memory->descriptor(over->domain);
-        what.remote = target_virtual_addresses_ ? op.remote : op.remote - op.remote_memory->base;
-        what.key = op.remote_memory->of_rail(over->index);
-        what.length = op.length;
-        what.context = &op;
-        const int64_t rc = over->path->post(what);
+        const int64_t rc = over->path->post(describe(op, *over));
         if (rc == -FI_EAGAIN) {
             over->blocked = true;
             continue;
@@ -263,9 +302,12 @@ void outbound::completed(operation& op, const completion& c, uint64_t now) {
         const bool write = r.op == NIXL_OP_WRITE;
         (write ? env_.count.written_bytes : env_.count.read_bytes).fetch_add(op.length, std::memory_order_relaxed);
         (write ? over.report->written_bytes : over.report->read_bytes).fetch_add(op.length, std::memory_order_relaxed);
-        env_.count.operations.fetch_add(1, std::memory_order_relaxed);
         over.report->operations.fetch_add(1, std::memory_order_relaxed);
-        return end(op, failure::success(), now);
+        op.where = operation::place::waiting;
+        if (op.slot != packing::no_slot && !r.settled) {
+            return tell(op); // ends when the peer has scattered it
+        }
+        return ended(op, failure::success(), now);
     }
     const std::string where = rails_.size() > 1 ? " over rail " + over.report->device : std::string();
     failure f = fail(NIXL_ERR_BACKEND, "%s of %" PRIu64 " bytes at 0x%" PRIx64 " of peer '%s'%s failed: %s", what,
@@ -282,23 +324,32 @@ void outbound::completed(operation& op, const completion& c, uint64_t now) {
             lost_ = f;
         }
     }
-    end(op, f, now);
+    ended(op, f, now);
 }
 
 // The last of an operation, which no rail has any more.
-void outbound::end(operation& op, const failure& f, uint64_t now) {
+void outbound::ended(operation& op, const failure& f, uint64_t now) {
     request& r = *op.owner;
     --r.outstanding_operations;
     r.outstanding_bytes -= op.length;
     in_flight_bytes_ -= op.length;
     peer_->in_flight_operations.fetch_sub(1, std::memory_order_relaxed);
     peer_->in_flight_bytes.fetch_sub(op.length, std::memory_order_relaxed);
-    if (f.ok() && !r.settled) {
-        r.bytes_done += op.length;
+    if (!f.ok()) {
+        if (!r.failed) {
+            r.failed = true;
+            r.first_failure = f;
+        }
+    } else if (op.slot == packing::no_slot || packer_.told(op.slot)) {
+        auto& bytes = r.op == NIXL_OP_WRITE ? env_.count.written_bytes : env_.count.read_bytes;
+        bytes.fetch_add(op.length, std::memory_order_relaxed);
+        env_.count.operations.fetch_add(1, std::memory_order_relaxed);
+        if (!r.settled) {
+            r.bytes_done += op.length;
+        }
     }
-    if (!f.ok() && !r.failed) {
-        r.failed = true;
-        r.first_failure = f;
+    if (op.slot != packing::no_slot) {
+        packer_.free(op.slot);
     }
     operations_.give_back(op);
     if (r.failed && !r.settled && lost_at_ == 0) {

@@ -82,7 +82,7 @@ bool outbound::repeat_operations(uint64_t now) {
     bool any = false;
     while (!repeats_.empty() && state_ == state::open) {
         operation& op = repeats_.front();
-        failure f = revoked(*op.region, op.remote_memory);
+        failure f = op.region != nullptr ? revoked(*op.region, op.remote_memory) : failure::success();
         if (f.ok() && !op.owner->settled) {
             const int64_t rc = launch(op, now);
             if (rc == -FI_EAGAIN) {
@@ -94,14 +94,11 @@ bool outbound::repeat_operations(uint64_t now) {
                 any = true;
                 continue;
             }
-            f = fail(NIXL_ERR_BACKEND, "%s refused to repeat an operation to '%s': %s",
-                     env_.provider().provider().c_str(), peer_->name().c_str(),
-                     env_.provider().lib().error_text(rc).c_str())
-                    .system(static_cast<int32_t>(-rc));
+            f = refused(rc);
         }
         repeats_.pop_front();
         any = true;
-        end(op, f.at(op.entry, op.remote, op.length), now); // it failed, or its request has been settled meanwhile
+        ended(op, f.at(op.entry, op.remote, op.length), now); // it failed, or its request has been settled meanwhile
     }
     if (any && !revoking_.empty()) {
         answer_revokes();

@@ -21,14 +21,19 @@ void outbound::submit(request& r, uint64_t now) {
         r.data_done_ns = r.kind == request_kind::transfer ? now : 0;
         return data_done(r, now);
     }
+    r.packed = !packer_.refused() && env_.packing.packs(r);
     move(r, posting);
+}
+
+request_list& outbound::list_of(uint32_t of) noexcept {
+    return of == posting ? posting_ : of == packing_stage ? packing_ : others_;
 }
 
 // Also moves between the lists. Not for a request that has been settled.
 void outbound::move(request& r, stage to) {
-    if ((r.stage == posting) != (to == posting)) {
-        (r.stage == posting ? posting_ : others_).remove(r);
-        (to == posting ? posting_ : others_).push_back(r);
+    if (&list_of(r.stage) != &list_of(to)) {
+        list_of(r.stage).remove(r);
+        list_of(to).push_back(r);
     }
     r.stage = to;
 }
@@ -97,6 +102,9 @@ void outbound::settle(request& r, const failure& f) {
     r.settled_ns = now_ns();
     if (r.outstanding_operations != 0) {
         check_at_ = std::min(check_at_, r.settled_ns + env_.settings.quiesce_grace_ns);
+        if (r.packed && state_ == state::open) {
+            forget(r);
+        }
     }
     if (r.kind == request_kind::transfer) {
         (f.ok() ? env_.count.transfers : env_.count.failures).fetch_add(1, std::memory_order_relaxed);
@@ -122,6 +130,7 @@ void outbound::settle_all(const failure& why) {
         operations_.give_back(op);
     });
     repeats_.clear();
+    unwritten_ = nullptr;
     peer_->in_flight_operations = 0;
     peer_->in_flight_bytes = 0;
     in_flight_bytes_ = 0;
@@ -136,6 +145,7 @@ void outbound::settle_all(const failure& why) {
         quiesce_if_idle(r);
     };
     posting_.for_each(end);
+    packing_.for_each(end);
     others_.for_each(end);
 }
 
@@ -165,6 +175,7 @@ void outbound::check_requests(uint64_t now) {
     };
     others_.for_each(check);
     posting_.for_each(check);
+    packing_.for_each(check);
     if (force) {
         close(
             fail(
