@@ -119,8 +119,8 @@ TEST_F(FabricRailDeath, Writes_go_on_when_two_rails_of_three_are_cut_one_after_t
 // What was given to the rail that died lies in the network and would arrive after the repetition, when the block is
 // ready and its owner has gone on with it. Only the fence keeps it out.
 TEST_F(FabricRailDeath, Writes_of_the_dead_rail_that_arrive_late_change_no_byte_of_a_ready_block) {
-    constexpr uint64_t blocks = 32;
-    const scattered layout({{16 << 10, 0}}, blocks);
+    constexpr uint64_t blocks = 16;
+    const scattered layout({{40 << 10, 0}}, blocks); // neither packed nor split
     agent_pair p(layout.bytes(), layout.bytes(), with_rails(2), with_rails(2));
     ASSERT_TRUE(p.ok()) << p.why();
     ASSERT_TRUE(warm_up(p));
