@@ -43,6 +43,10 @@ internal unsafe struct NativeAgentParams
     public byte* FabricLibrary;
     public byte* FabricProvider;
     public byte* FabricRails;
+    public ulong PackingPieceBytes;
+    public ulong StagingBytes;
+    public uint Packing;
+    public uint Reserved;
 }
 
 /// <summary>nixl_transport_counters</summary>

@@ -44,6 +44,9 @@ internal sealed unsafe class NativeAgentCore : AgentCore
                 FabricLibrary = library,
                 FabricProvider = provider,
                 FabricRails = rails,
+                PackingPieceBytes = (ulong)options.PackingPieceBytes,
+                StagingBytes = (ulong)options.StagingBytes,
+                Packing = (uint)options.Packing,
             };
             nint agent;
             var status = (NixlStatus)NativeMethods.AgentCreate(&parameters, &agent);

@@ -157,7 +157,7 @@ transport_description engine::describe() const {
                 {"provider_keys", l.provider_keys ? 1 : 0},
                 {"local_registration", l.local_registration ? 1 : 0},
                 {"rails", domains_.size()},
-                {"packing_mode", static_cast<uint64_t>(environment_->packing.mode)},
+                {"packing_mode", environment_->packing.mode},
                 {"packing_piece_bytes", environment_->packing.piece_bytes},
                 {"packing_operation_ns", environment_->packing.cost.operation_ns},
                 {"packing_piece_ns", environment_->packing.cost.piece_ns},

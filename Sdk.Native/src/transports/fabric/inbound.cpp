@@ -152,24 +152,28 @@ void inbound::on_notify(control::session& s, const control::notify& m) {
     s.acknowledge(m.sequence, NIXL_SUCCESS);
 }
 
+// Nothing of this peer can be written through the rail once this has been answered.
+bool inbound::fence(control::session& s, const control::fence& f) {
+    if (f.rail == control::every_rail) {
+        drop_rails();
+    } else if (f.rail < rails_.size()) {
+        drop(rails_[f.rail]);
+    } else {
+        return false;
+    }
+    // A slot that waits to be scattered came through another rail, or was whole before.
+    if (scatterer_ != nullptr &&
+        std::none_of(rails_.begin(), rails_.end(), [](const rail& r) { return r.path != nullptr; })) {
+        scatterer_->clear();
+    }
+    s.send(control::fence_ack{f.id, NIXL_SUCCESS});
+    return true;
+}
+
 bool inbound::on_message(control::session& s, control::received_frame& frame) {
     if (frame.header.type == control::message_type::fence) {
         control::fence f;
-        if (control::decode(frame.body, f) != nullptr) {
-            return false;
-        }
-        if (f.rail >= rails_.size()) {
-            return false;
-        }
-        drop(rails_[f.rail]); // nothing of this peer can be written through it any more
-        // A slot that waits to be scattered came through another one, or was whole before; it is what it is.
-        const bool any_left =
-            std::any_of(rails_.begin(), rails_.end(), [](const rail& r) { return r.path != nullptr; });
-        if (scatterer_ != nullptr && !any_left) {
-            scatterer_->clear();
-        }
-        s.send(control::fence_ack{f.id, NIXL_SUCCESS});
-        return true;
+        return control::decode(frame.body, f) == nullptr && fence(s, f);
     }
     control::extension m;
     uint64_t key = 0;

@@ -43,7 +43,7 @@ void outbound::bury_dying(uint64_t now) {
 void outbound::bury(rail& r) {
     r.now = rail::state::fencing;
     r.fence = ++fences_;
-    session_->send(control::fence{r.fence, r.index, 0, 0, 0});
+    session_->send(control::fence{r.fence, r.index});
     update_session(); // on its way while the endpoint closes
     drop(r);
     operations_.for_each_in_use([&](operation& op) {

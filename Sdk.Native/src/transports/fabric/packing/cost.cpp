@@ -32,18 +32,18 @@ policy policy::choose(const agent_settings& settings, std::string_view provider)
     policy p;
     p.mode = settings.packing;
     p.cost = costs_of(provider);
-    const uint64_t wanted = settings.packing_piece_bytes != 0           ? settings.packing_piece_bytes
-                            : settings.packing == packing_mode::always ? max_slot_bytes
-                                                                        : p.cost.break_even_bytes();
+    const uint64_t wanted = settings.packing_piece_bytes != 0         ? settings.packing_piece_bytes
+                            : settings.packing == NIXL_PACKING_ALWAYS ? max_slot_bytes
+                                                                      : p.cost.break_even_bytes();
     p.piece_bytes = std::min<uint64_t>(wanted, max_slot_bytes);
     return p;
 }
 
 bool policy::packs(const request& r) const noexcept {
-    if (mode == packing_mode::never || r.op != NIXL_OP_WRITE || piece_bytes == 0) {
+    if (mode == NIXL_PACKING_NEVER || r.op != NIXL_OP_WRITE || piece_bytes == 0) {
         return false;
     }
-    if (mode == packing_mode::always) {
+    if (mode == NIXL_PACKING_ALWAYS) {
         return true;
     }
     piece_cursor ahead = r.cursor;

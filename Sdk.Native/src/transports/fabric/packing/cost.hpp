@@ -12,10 +12,10 @@
 namespace nixl::fabric::packing {
 
 struct costs {
-    uint64_t operation_ns = 0;     // of one write, whatever its length
-    uint64_t piece_ns = 0;         // of one packed piece
-    uint64_t byte_ps = 0;          // of one packed byte: the slower of the two copies
-    uint64_t round_trip_ns = 0;    // until a filled slot is acknowledged
+    uint64_t operation_ns = 0;  // of one write, whatever its length
+    uint64_t piece_ns = 0;      // of one packed piece
+    uint64_t byte_ps = 0;       // of one packed byte: the slower of the two copies
+    uint64_t round_trip_ns = 0; // until a filled slot is acknowledged
 
     // Pieces shorter than this are cheaper packed.
     uint64_t break_even_bytes() const noexcept {
@@ -26,7 +26,7 @@ struct costs {
 costs costs_of(std::string_view provider) noexcept;
 
 struct policy {
-    packing_mode mode = packing_mode::automatic;
+    uint32_t mode = NIXL_PACKING_AUTO;
     costs cost;
     uint64_t piece_bytes = 0; // pieces below this are packed, in requests that are
 
