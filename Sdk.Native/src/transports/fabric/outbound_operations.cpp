@@ -299,9 +299,8 @@ void outbound::completed(operation& op, const completion& c, uint64_t now) {
     over.in_flight_bytes -= op.length;
     over.moved_ns = now;
     if (c.error == 0) {
-        const bool write = r.op == NIXL_OP_WRITE;
-        (write ? env_.count.written_bytes : env_.count.read_bytes).fetch_add(op.length, std::memory_order_relaxed);
-        (write ? over.report->written_bytes : over.report->read_bytes).fetch_add(op.length, std::memory_order_relaxed);
+        (r.op == NIXL_OP_WRITE ? over.report->written_bytes : over.report->read_bytes)
+            .fetch_add(op.length, std::memory_order_relaxed);
         over.report->operations.fetch_add(1, std::memory_order_relaxed);
         op.where = operation::place::waiting;
         if (op.slot != packing::no_slot && !r.settled) {
