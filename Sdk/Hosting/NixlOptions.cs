@@ -78,6 +78,9 @@ public sealed class NixlOptions
     /// <summary>Provider to ask libfabric for. [tcp;ofi_rxm]</summary>
     public string? FabricProvider { get; set; }
 
+    /// <summary>Devices that are used at once: <c>auto</c>, or addresses and device names with commas between them. [one]</summary>
+    public string? FabricRails { get; set; }
+
     /// <summary>How metadata is protected and how long it is valid.</summary>
     [Required]
     [ValidateObjectMembers]

@@ -26,6 +26,7 @@ internal static class NixlOptionsMapping
         StagingBytes = options.StagingBytes,
         FabricLibrary = options.FabricLibrary,
         FabricProvider = options.FabricProvider,
+        FabricRails = options.FabricRails,
         Metadata = new MetadataOptions
         {
             Key = key,

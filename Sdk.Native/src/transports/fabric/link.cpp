@@ -27,11 +27,13 @@ uint64_t environment::piece_bytes() const noexcept {
 link::~link() = default;
 
 bool link::wants_timer() const {
-    return std::any_of(rails_.begin(), rails_.end(), [](const rail& r) { return r.open() && r.path->wait_fd() < 0; });
+    return std::any_of(rails_.begin(), rails_.end(),
+                       [](const rail& r) { return r.path != nullptr && r.path->wait_fd() < 0; });
 }
 
 bool link::may_sleep() {
-    return std::all_of(rails_.begin(), rails_.end(), [](const rail& r) { return !r.open() || r.path->may_sleep(); });
+    return std::all_of(rails_.begin(), rails_.end(),
+                       [](const rail& r) { return r.path == nullptr || r.held || r.path->may_sleep(); });
 }
 
 void link::retire() {
@@ -142,7 +144,7 @@ bool link::insert_peers(const std::vector<std::string>& addresses, std::string& 
 }
 
 void link::drop(rail& r) noexcept {
-    if (!r.open()) {
+    if (r.path == nullptr) {
         return;
     }
     if (r.path->wait_fd() >= 0) {

@@ -23,7 +23,8 @@ constexpr uint64_t cancel_look_ns = 20'000'000; // while connecting
 } // namespace
 
 outbound::outbound(environment& env, std::shared_ptr<peer> p, deadline until)
-    : link(env), peer_(std::move(p)), connect_until_(until), operations_(env.window_operations()) {}
+    : link(env), peer_(std::move(p)), connect_until_(until), operations_(env.window_operations()),
+      stall_ns_(std::max<uint64_t>(env.settings.suspect_after_ns / 2, 1)) {}
 
 std::shared_ptr<outbound> outbound::connect(environment& env, std::shared_ptr<peer> p, deadline until, uint64_t now) {
     std::shared_ptr<outbound> l(new outbound(env, std::move(p), until));
@@ -96,6 +97,12 @@ void outbound::on_welcome(control::session&, const control::welcome& m, std::spa
     {
         const auto lock = peer_->text_lock();
         peer_->provider = env_.provider().provider();
+        peer_->rails.clear();
+        for (rail& r : rails_) {
+            r.report = std::make_shared<rail_report>();
+            r.report->device = env_.domains[r.domain]->device();
+            peer_->rails.push_back(r.report);
+        }
     }
     const process_identity here = this_process();
     const process_identity& there = peer_->metadata()->process;
@@ -125,6 +132,10 @@ bool outbound::advance(uint64_t now) {
         return false;
     }
     bool busy = poll_completions(now);
+    if (dying_) {
+        bury_dying(now);
+        busy = true;
+    }
     if (state_ == state::open && lost_at_ == 0) {
         busy |= post_pieces(now);
         busy |= pack_slots(now);
@@ -144,7 +155,7 @@ uint64_t outbound::next_tick() const {
     if (lost_at_ != 0) {
         at = std::min(at, lost_at_ + lost_wait_ns);
     }
-    return at;
+    return std::min(at, next_stall());
 }
 
 void outbound::tick(uint64_t now) {
@@ -165,6 +176,9 @@ void outbound::tick(uint64_t now) {
     }
     if (state_ == state::open && now >= check_at_) {
         check_requests(now);
+    }
+    if (state_ == state::open) {
+        watch_for_stalls(now);
     }
     if (state_ == state::open && lost_at_ != 0 && now >= lost_at_ + lost_wait_ns) {
         return give_up_lost();
@@ -242,6 +256,9 @@ void outbound::retire() {
 }
 
 bool outbound::on_message(control::session&, control::received_frame& frame) {
+    if (control::fence_ack ack; frame.header.type == control::message_type::fence_ack) {
+        return control::decode(frame.body, ack) == nullptr && fenced(ack);
+    }
     control::extension m;
     uint64_t key = 0;
     if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr) {
@@ -274,7 +291,8 @@ bool outbound::on_message(control::session&, control::received_frame& frame) {
 void outbound::answer_revokes() {
     std::erase_if(revoking_, [this](uint64_t key) {
         bool in_flight = false;
-        operations_.for_each_in_use([&](const operation& op) { in_flight |= op.key == key; });
+        operations_.for_each_in_use(
+            [&](const operation& op) { in_flight |= op.remote_memory != nullptr && op.remote_memory->name() == key; });
         if (!in_flight && session_ != nullptr) {
             const std::string bytes = encode_key(key);
             session_->send(control::extension{static_cast<uint32_t>(extension_kind::revoked), bytes});

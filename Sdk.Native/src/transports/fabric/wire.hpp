@@ -2,6 +2,8 @@
 // functions over bytes: little-endian, versioned, every field checked, nothing allocated beyond the input's size.
 #pragma once
 
+#include "core/arrival_tag.hpp"
+
 #include <cstdint>
 #include <span>
 #include <string>
@@ -9,8 +11,6 @@
 #include <vector>
 
 namespace nixl::fabric {
-
-inline constexpr uint32_t max_rails = 32;
 
 // In the agent's metadata: where the control listener is and how memory behind it is addressed.
 struct advertised_address {
