@@ -3,6 +3,7 @@
 #include "core/deadline.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <random>
 
 namespace nixl::test {
@@ -16,6 +17,11 @@ uint64_t random_incarnation() {
 
 const char* or_null(const std::string& s) {
     return s.empty() ? nullptr : s.c_str();
+}
+
+std::string or_environment(const std::string& given, const char* variable) {
+    const char* value = given.empty() ? std::getenv(variable) : nullptr; // NOLINT(concurrency-mt-unsafe)
+    return value == nullptr ? given : value;
 }
 
 } // namespace
@@ -33,8 +39,11 @@ test_agent::test_agent(const std::string& name, const agent_options& options) {
     p.suspect_after_ns = options.suspect_after_ns;
     p.quiesce_grace_ns = options.quiesce_grace_ns;
     p.fabric_library = or_null(options.fabric_library);
-    p.fabric_provider = or_null(options.fabric_provider);
-    p.listen_host = or_null(options.listen_host);
+    // The lab runs the same tests over another provider and address.
+    const std::string provider = or_environment(options.fabric_provider, "NIXL_TEST_PROVIDER");
+    const std::string host = or_environment(options.listen_host, "NIXL_TEST_HOST");
+    p.fabric_provider = or_null(provider);
+    p.listen_host = or_null(host);
     p.advertise_host = or_null(options.advertise_host);
     create_status_ = nixl_agent_create(&p, &agent_);
     if (create_status_ < 0)
