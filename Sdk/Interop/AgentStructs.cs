@@ -75,7 +75,7 @@ internal struct NativeLoopbackFaults
 /// <summary>The #defines of the header.</summary>
 internal static class NativeConstants
 {
-    public const uint AbiVersion = 2;
+    public const uint AbiVersion = 3;
     public const int NameMax = 128;
     public const int NotificationMax = 65536;
     public const int TextMax = 512;
