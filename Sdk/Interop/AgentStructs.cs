@@ -42,6 +42,10 @@ internal unsafe struct NativeAgentParams
     public ulong QuiesceGraceNs;
     public byte* FabricLibrary;
     public byte* FabricProvider;
+    public ulong PackingPieceBytes;
+    public ulong StagingBytes;
+    public uint Packing;
+    public uint Reserved;
 }
 
 /// <summary>nixl_transport_counters</summary>
