@@ -1,5 +1,6 @@
 // Bytes between two agents over libfabric: every target poisoned, every byte checked.
 #include "fabric/pair.hpp"
+#include "support/test_network.hpp"
 
 #include <sys/mman.h>
 
@@ -210,7 +211,7 @@ TEST(FabricTransfer, The_peer_info_names_library_and_provider) {
     ASSERT_TRUE(p.ok()) << p.why();
     const nixl_peer_info_t info = p.a.info(p.b_peer);
     EXPECT_EQ(info.transport, static_cast<uint32_t>(NIXL_TRANSPORT_FABRIC));
-    EXPECT_EQ(std::string(info.provider), "tcp;ofi_rxm");
+    EXPECT_EQ(std::string(info.provider), test_provider());
     EXPECT_TRUE(std::string(info.transport_version).starts_with("libfabric ")) << info.transport_version;
 }
 

@@ -1,6 +1,7 @@
 #include "support/test_agent.hpp"
 
 #include "core/deadline.hpp"
+#include "support/test_network.hpp"
 
 #include <algorithm>
 #include <random>
@@ -21,6 +22,8 @@ const char* or_null(const std::string& s) {
 } // namespace
 
 test_agent::test_agent(const std::string& name, const agent_options& options) {
+    const std::string provider = options.fabric_provider.empty() ? test_provider() : options.fabric_provider;
+    const std::string host = options.listen_host.empty() ? test_host() : options.listen_host;
     nixl_agent_params_t p{};
     p.struct_size = sizeof p;
     p.name = name.c_str();
@@ -33,8 +36,8 @@ test_agent::test_agent(const std::string& name, const agent_options& options) {
     p.suspect_after_ns = options.suspect_after_ns;
     p.quiesce_grace_ns = options.quiesce_grace_ns;
     p.fabric_library = or_null(options.fabric_library);
-    p.fabric_provider = or_null(options.fabric_provider);
-    p.listen_host = or_null(options.listen_host);
+    p.fabric_provider = provider.c_str();
+    p.listen_host = host.c_str();
     p.advertise_host = or_null(options.advertise_host);
     create_status_ = nixl_agent_create(&p, &agent_);
     if (create_status_ < 0)

@@ -28,7 +28,7 @@ struct agent_options {
     uint64_t suspect_after_ns = 0;
     uint64_t quiesce_grace_ns = 0;
     std::string fabric_library;
-    std::string fabric_provider;
+    std::string fabric_provider; // empty, as listen_host: see test_network.hpp
     std::string listen_host;
     std::string advertise_host;
 };

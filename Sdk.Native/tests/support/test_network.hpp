@@ -1,0 +1,30 @@
+// Which libfabric provider the tests run on, and at which address of this machine: the environment decides, so that the
+// same tests run over real verbs in the lab (./test.sh --lab).
+//   NIXL_TEST_PROVIDER   a provider, e.g. verbs;ofi_rxm   [tcp;ofi_rxm]
+//   NIXL_TEST_HOST       an address of this machine       [127.0.0.1]
+#pragma once
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace nixl::test {
+
+inline std::string from_environment(const char* name, const char* otherwise) {
+    const char* value = std::getenv(name); // NOLINT(concurrency-mt-unsafe): nothing changes the environment
+    return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+inline std::string test_provider() {
+    return from_environment("NIXL_TEST_PROVIDER", "tcp;ofi_rxm");
+}
+inline std::string test_host() {
+    return from_environment("NIXL_TEST_HOST", "127.0.0.1");
+}
+
+// Tells what a test expects of this provider, where providers differ.
+inline bool test_provider_is(std::string_view core) {
+    return test_provider().starts_with(core);
+}
+
+} // namespace nixl::test
