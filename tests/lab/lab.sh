@@ -84,13 +84,27 @@ make_initramfs() {
   (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initrd.gz"
 }
 
-# boot KERNEL FOLDER… : runs tests/lab/guest.sh in the machine; the folders are there, read-only, under their own paths.
+# Copies of what the guest runs, so that a build meanwhile does not change it under the guest; there they lie at the
+# paths that they have here (tests know the path of their second process).
+stage_programs() {
+  local file
+  mkdir -p "$work/stage"
+  for file in $(find "Sdk.Native/build/$preset/tests" -type f -executable -not -name '*.so' -not -path '*/CMakeFiles/*') \
+    samples/Disaggregated/bin/Release; do
+    mkdir -p "$work/stage/$(dirname "$file")"
+    cp -r "$file" "$work/stage/$file"
+  done
+}
+
+# boot KERNEL [FOLDER…] : runs tests/lab/guest.sh in the machine; the folders are there, read-only, under their own paths.
 boot() {
   local kernel=$1 folder i=0 devices=() mounts=
   shift
   share() { devices+=(-fsdev "local,id=$1,path=$2,security_model=none,multidevs=remap$3" -device "virtio-9p-pci,fsdev=$1,mount_tag=$1"); }
   share usr /usr ,readonly=on
   share share "$work/share" ''
+  share stage "$work/stage" ,readonly=on
+  mounts+="stage $repository"$'\n'
   for folder in "$@"; do
     share "f$i" "$folder" ,readonly=on
     mounts+="f$i $folder"$'\n'
@@ -123,12 +137,13 @@ dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
   printf 'repository=%q\npreset=%q\ndotnet=%q\n' "$repository" "$preset" "$dotnet/dotnet"
   printf 'words=('; [ ${#words[@]} = 0 ] || printf '%q ' "${words[@]}"; printf ')\n'
 } >"$work/share/settings"
-folders=("$repository")
+folders=()
 [[ $dotnet == /usr/* ]] || folders+=("$dotnet")
+stage_programs
 make_initramfs "${kernel##*/vmlinuz-}"
 say "Booting the lab (at most $minutes minutes)"
 started=$SECONDS
-boot "$kernel" "${folders[@]}"
+boot "$kernel" ${folders[@]+"${folders[@]}"}
 say "The machine ran for $((SECONDS - started)) s"
 if [ ! -f "$work/share/out/result" ]; then
   [ -s "$work/console" ] || say "QEMU printed nothing"

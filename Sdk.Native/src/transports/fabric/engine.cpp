@@ -100,7 +100,7 @@ failure engine::start() {
         return f;
     }
     std::string why;
-    library_ = library::load(settings_.fabric_library, why);
+    library_ = library::find(settings_.fabric_library, library::usual_places(), why);
     if (library_ == nullptr) {
         return fail(NIXL_ERR_NOT_FOUND, "%s", why.c_str());
     }
