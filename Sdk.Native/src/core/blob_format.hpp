@@ -4,7 +4,7 @@
 //   sections type u16, flags u16, length u32, then:
 //     identity  name, incarnation u64, boot id, pid u64, process nonce u64, pid namespace u64, uid u32, token 16 bytes
 //     address   transport u32, bytes (at most 1 KiB)
-//     region    id u64, base u64, length u64, device u64, kind u32, then keys {transport u8, length u8 (at most 64),
+//     region    id u64, base u64, length u64, device u64, kind u32, then keys {transport u8, length u8,
 //     bytes}
 //   checksum u64 over all before it
 // Texts are {length u16, bytes}. A section may be longer than this version knows; the rest is ignored.

@@ -19,7 +19,7 @@ namespace nixl {
 
 inline constexpr uint32_t transport_count = 3;
 inline constexpr uint64_t max_transport_address = 1024; // bytes in the metadata
-inline constexpr uint64_t max_region_key = 64;
+inline constexpr uint64_t max_region_key = 255;         // 30 rails of 8-byte keys, 32 of 4-byte ones
 
 // loopback 0, local 1, fabric 2: index into per-transport arrays.
 constexpr uint32_t transport_index(nixl_transport_t kind) noexcept {

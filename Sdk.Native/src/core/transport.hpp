@@ -56,7 +56,7 @@ class transport {
     // deadline.
     virtual failure deregister_region(local_region& r, deadline until) noexcept = 0;
 
-    // [any] Own addresses and, per region, own keys: opaque bytes in the agent's metadata, at most 1 KiB / 64 B.
+    // [any] Own addresses and, per region, own keys: opaque bytes in the agent's metadata, at most 1 KiB / 255 B.
     virtual void export_address(std::string& out) const = 0;
     virtual void export_region(const local_region& r, std::string& out) const = 0;
 

@@ -30,7 +30,7 @@ class stranger final : public control::session_events {
         hello.target_name = metadata.name;
         hello.target_incarnation = metadata.incarnation;
         hello.token = metadata.access_token;
-        endpoint = {address.provider, std::string(16, '\1')};
+        endpoint = {address.provider, {std::string(16, '\1')}};
     }
 
     // Says HELLO and waits for the answer.
@@ -82,7 +82,7 @@ class stranger final : public control::session_events {
 
     peer_metadata metadata;
     fabric::advertised_address address;
-    fabric::endpoint_name endpoint;
+    fabric::endpoint_names endpoint;
     control::hello hello;
     std::unique_ptr<control::session> session;
     bool welcomed = false;
@@ -125,7 +125,7 @@ TEST_F(FabricHandshake, Another_provider_is_refused_by_name) {
 
 TEST_F(FabricHandshake, An_endpoint_address_that_the_provider_does_not_know_is_refused) {
     stranger s(target);
-    s.endpoint.address = "not an address";
+    s.endpoint.addresses.front() = "not an address";
     ASSERT_NO_FATAL_FAILURE(s.greet());
     EXPECT_FALSE(s.welcomed);
     EXPECT_EQ(s.reason.status, NIXL_ERR_BACKEND) << s.reason.text;
@@ -135,7 +135,7 @@ TEST_F(FabricHandshake, An_endpoint_address_of_another_family_is_refused) {
     stranger s(target);
     // As long as the target's own, but its family says that it is longer.
     const ::sa_family_t family = AF_INET6;
-    std::memcpy(s.endpoint.address.data(), &family, sizeof family);
+    std::memcpy(s.endpoint.addresses.front().data(), &family, sizeof family);
     ASSERT_NO_FATAL_FAILURE(s.greet());
     EXPECT_FALSE(s.welcomed);
     EXPECT_EQ(s.reason.status, NIXL_ERR_BACKEND) << s.reason.text;
@@ -146,11 +146,11 @@ TEST_F(FabricHandshake, A_fence_is_answered_once_the_endpoint_is_closed_and_noti
     stranger s(target);
     std::string why;
     const auto library = fabric::library::load("libfabric.so.1", why);
-    const std::shared_ptr<const fabric::domain> d = fabric::domain::open(library, test_provider(), test_host(), why);
+    const std::shared_ptr<const fabric::domain> d = fabric::domain::open(library, test_provider(), test_host(), {}, why);
     ASSERT_NE(d, nullptr) << why;
     const auto own = fabric::endpoint::open(d, nullptr, 64, why);
     ASSERT_NE(own, nullptr) << why;
-    s.endpoint.address = own->address();
+    s.endpoint.addresses.front() = own->address();
     ASSERT_NO_FATAL_FAILURE(s.greet());
     ASSERT_TRUE(s.welcomed) << s.reason.text;
     s.session->send(control::fence{41, 0, 0, 0, 0});

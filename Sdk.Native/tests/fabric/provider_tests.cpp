@@ -38,7 +38,7 @@ TEST(FabricProvider, The_hosts_signal_handlers_stay_its_own) {
     std::string why;
     const auto l = library::load("libfabric.so.1", why);
     ASSERT_NE(l, nullptr) << why;
-    (void)domain::open(l, test::test_provider(), test::test_host(), why);
+    (void)domain::open(l, test::test_provider(), test::test_host(), {}, why);
     EXPECT_EQ(handlers(), before);
 }
 
@@ -59,13 +59,13 @@ TEST_F(OpenedLibrary, Asks_for_no_newer_interface_than_the_library_has) {
 
 TEST_F(OpenedLibrary, An_unknown_provider_is_named) {
     std::string why;
-    EXPECT_EQ(domain::open(library_, "carrier-pigeon", "127.0.0.1", why), nullptr);
+    EXPECT_EQ(domain::open(library_, "carrier-pigeon", "127.0.0.1", {}, why), nullptr);
     EXPECT_NE(why.find("carrier-pigeon"), std::string::npos) << why;
 }
 
 TEST_F(OpenedLibrary, The_provider_has_limits_that_can_be_worked_with) {
     std::string why;
-    const auto d = domain::open(library_, test::test_provider(), test::test_host(), why);
+    const auto d = domain::open(library_, test::test_provider(), test::test_host(), {}, why);
     ASSERT_NE(d, nullptr) << why;
     EXPECT_EQ(d->provider(), test::test_provider());
     EXPECT_GT(d->limits().max_message, 1u << 20);
@@ -76,7 +76,7 @@ TEST_F(OpenedLibrary, The_provider_has_limits_that_can_be_worked_with) {
 
 TEST_F(OpenedLibrary, An_endpoint_has_an_address_and_refuses_one_of_another_kind) {
     std::string why;
-    const std::shared_ptr<const domain> d = domain::open(library_, test::test_provider(), test::test_host(), why);
+    const std::shared_ptr<const domain> d = domain::open(library_, test::test_provider(), test::test_host(), {}, why);
     ASSERT_NE(d, nullptr) << why;
     const auto a = endpoint::open(d, nullptr, 64, why);
     const auto b = endpoint::open(d, nullptr, 64, why);

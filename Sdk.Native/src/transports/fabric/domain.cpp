@@ -11,7 +11,7 @@ namespace {
 // FI_MR_RMA_EVENT (registrations bound to an endpoint) are not among them.
 constexpr int offered_modes = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
 
-info_handle make_hints(const library& lib, const std::string& provider) {
+info_handle make_hints(const library& lib, const std::string& provider, const std::string& device) {
     info_handle hints(lib.dupinfo(nullptr), info_deleter{lib.freeinfo});
     if (hints == nullptr) {
         return hints;
@@ -23,7 +23,8 @@ info_handle make_hints(const library& lib, const std::string& provider) {
     hints->domain_attr->mr_mode = offered_modes;
     hints->domain_attr->threading = FI_THREAD_SAFE;
     hints->domain_attr->resource_mgmt = FI_RM_ENABLED;
-    hints->fabric_attr->prov_name = strdup(provider.c_str()); // freed with the hints
+    hints->fabric_attr->prov_name = strdup(provider.c_str()); // freed with the hints, as is the next
+    hints->domain_attr->name = device.empty() ? nullptr : strdup(device.c_str());
     return hints;
 }
 
@@ -66,14 +67,25 @@ provider_limits read_limits(const ::fi_info& info) {
 
 } // namespace
 
+info_handle domain::find(const library& lib, const std::string& provider, std::string& why) {
+    const info_handle hints = make_hints(lib, provider, {});
+    ::fi_info* found = nullptr;
+    const int rc =
+        hints == nullptr ? -FI_ENOMEM : lib.getinfo(lib.api_version(), nullptr, nullptr, 0, hints.get(), &found);
+    if (rc != 0) {
+        why = "provider '" + provider + "' of " + lib.version_text() + " has no devices: " + lib.error_text(rc);
+    }
+    return info_handle(found, info_deleter{lib.freeinfo});
+}
+
 std::unique_ptr<domain> domain::open(std::shared_ptr<const library> lib, const std::string& provider,
-                                     const std::string& source_host, std::string& why) {
+                                     const std::string& source_host, const std::string& device, std::string& why) {
     std::unique_ptr<domain> d(new domain);
     d->lib_ = std::move(lib);
     const library& l = *d->lib_;
     const std::string who = "provider '" + provider + "' of " + l.version_text() + ": ";
 
-    const info_handle hints = make_hints(l, provider);
+    const info_handle hints = make_hints(l, provider, device);
     if (hints == nullptr) {
         why = who + "out of memory";
         return nullptr;

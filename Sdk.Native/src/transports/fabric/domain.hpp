@@ -1,5 +1,5 @@
-// The fabric and domain of one agent: which provider, and everything that it demands or limits. Opened once, shared by
-// all endpoints, immutable afterwards; registrations may be made on it from any thread.
+// One device of one agent, its fabric and domain: which provider, and everything that it demands or limits. Opened
+// once, shared by all endpoints, immutable afterwards; registrations may be made on it from any thread.
 #pragma once
 
 #include "transports/fabric/handles.hpp"
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace nixl::fabric {
 
@@ -26,10 +27,13 @@ struct provider_limits {
 
 class domain {
   public:
-    // `source_host` is the address to send from and listen on; empty = the provider's choice. Null with a sentence in
+    // `source_host` is the address to send from and listen on; empty = the provider's choice. `device` is the domain's
+    // name as the provider calls it; empty = any. Null with a sentence in
     // `why` if there is no such provider, it cannot do what is needed, or it demands what is not supported.
     static std::unique_ptr<domain> open(std::shared_ptr<const library> lib, const std::string& provider,
-                                        const std::string& source_host, std::string& why);
+                                        const std::string& source_host, const std::string& device, std::string& why);
+    // All devices of a provider that can do what is needed.
+    static info_handle find(const library& lib, const std::string& provider, std::string& why);
 
     const library& lib() const noexcept { return *lib_; }
     const ::fi_info& info() const noexcept { return *info_; }
@@ -55,5 +59,8 @@ class domain {
     std::string provider_;
     bool source_known_ = false;
 };
+
+// The domains of one agent, one per device that is used; never empty. All of one provider, with the same addressing.
+using domain_list = std::vector<std::shared_ptr<const domain>>;
 
 } // namespace nixl::fabric

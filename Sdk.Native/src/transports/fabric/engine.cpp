@@ -1,5 +1,7 @@
 #include "transports/fabric/engine.hpp"
 
+#include "transports/fabric/rail_choice.hpp"
+
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -104,10 +106,11 @@ failure engine::start() {
     if (library_ == nullptr) {
         return fail(NIXL_ERR_NOT_FOUND, "%s", why.c_str());
     }
-    domain_ = domain::open(library_, settings_.fabric_provider, advertise, why);
-    if (domain_ == nullptr) {
+    domains_ = open_domains(library_, settings_.fabric_provider, settings_.fabric_rails, advertise, why);
+    if (domains_.empty()) {
         return fail(NIXL_ERR_NOT_SUPPORTED, "%s", why.c_str());
     }
+    const domain& provider = *domains_.front();
     failure f;
     control::listener listener = control::listener::tcp(listen, settings_.listen_port, f);
     if (!listener) {
@@ -115,12 +118,13 @@ failure engine::start() {
     }
     // An aggregate: make_unique cannot make it before clang 16.
     // NOLINTNEXTLINE(modernize-make-unique)
-    environment_.reset(new environment{settings_, events_, loop_, openers_, count_, domain_});
+    environment_.reset(new environment{settings_, events_, loop_, openers_, count_, domains_});
     acceptor_ = std::make_shared<acceptor>(*this, std::move(listener));
-    advertised_.provider = domain_->provider();
+    advertised_.provider = provider.provider();
     advertised_.host = advertise;
     advertised_.port = acceptor_->port();
-    advertised_.virtual_addresses = domain_->limits().virtual_addresses;
+    advertised_.virtual_addresses = provider.limits().virtual_addresses;
+    advertised_.rails = static_cast<uint32_t>(domains_.size());
     loopback_only_ = is_loopback(listen);
     if (f = loop_.start(); !f.ok()) {
         return f;
@@ -134,11 +138,11 @@ failure engine::start() {
 }
 
 transport_description engine::describe() const {
-    const provider_limits& l = domain_->limits();
+    const provider_limits& l = environment_->provider().limits();
     transport_description d;
     d.kind = NIXL_TRANSPORT_FABRIC;
     d.library = library_->version_text();
-    d.provider = domain_->provider();
+    d.provider = environment_->provider().provider();
     d.limits = {{"max_message_bytes", l.max_message},
                 {"piece_bytes", environment_->piece_bytes()},
                 {"window_operations", environment_->window_operations()},
@@ -150,6 +154,7 @@ transport_description engine::describe() const {
                 {"virtual_addresses", l.virtual_addresses ? 1 : 0},
                 {"provider_keys", l.provider_keys ? 1 : 0},
                 {"local_registration", l.local_registration ? 1 : 0},
+                {"rails", domains_.size()},
                 {"control_port", advertised_.port}};
     return d;
 }
@@ -167,12 +172,11 @@ void engine::counters(nixl_transport_counters_t& out) const noexcept {
 
 failure engine::register_region(local_region& r) noexcept {
     std::shared_ptr<registration> made;
-    if (const failure f = registration::make(domain_, r, made); !f.ok()) {
+    if (const failure f = registration::make(domains_, r, made); !f.ok()) {
         return f;
     }
     transport_slot& slot = r.slot(NIXL_TRANSPORT_FABRIC);
-    slot.key = made->key();
-    slot.handle = made->descriptor();
+    slot.handle = made.get(); // registration::of
     slot.state = std::move(made);
     return failure::success();
 }
@@ -202,7 +206,7 @@ void engine::export_address(std::string& out) const {
 void engine::export_region(const local_region& r, std::string& out) const {
     const auto region = std::static_pointer_cast<registration>(r.slot(NIXL_TRANSPORT_FABRIC).state);
     if (region != nullptr) {
-        encode(out, advertised_key{region->key(), region->base()});
+        encode(out, region->published());
     }
 }
 

@@ -57,7 +57,7 @@ class engine final : private inbound_owner {
     transport_events& events_;
     struct counters count_;
     std::shared_ptr<const library> library_;
-    std::shared_ptr<const domain> domain_;
+    domain_list domains_;
     progress loop_;
     opener openers_;
     std::unique_ptr<environment> environment_;

@@ -46,38 +46,38 @@ void inbound::on_hello(control::session& s, const control::hello& m) {
     if (const failure f = check_hello(m, self); !f.ok()) {
         return s.refuse(f);
     }
-    endpoint_name name;
-    if (const wire_error e = decode(m.transport_bytes, name)) {
+    endpoint_names names;
+    if (const wire_error e = decode(m.transport_bytes, names)) {
         return s.refuse(fail(NIXL_ERR_MISMATCH, "%s", e));
     }
-    if (name.provider != env_.provider->provider()) {
+    if (names.provider != env_.provider().provider()) {
         return s.refuse(fail(NIXL_ERR_MISMATCH, "this agent uses libfabric provider '%s', not '%s'",
-                             env_.provider->provider().c_str(), name.provider.c_str()));
+                             env_.provider().provider().c_str(), names.provider.c_str()));
     }
-    peer_endpoint_ = std::move(name.address);
+    peer_endpoints_ = std::move(names.addresses);
     const uint32_t credits = std::clamp<uint32_t>(env_.settings.max_notifications, 1, control::max_credits);
     sender_ = std::make_shared<sender>(std::string(m.initiator_name), m.initiator_incarnation, credits,
                                        env_.loop.shared_waker());
-    open_endpoint(s.fd());
+    open_rails(s.fd(), static_cast<uint32_t>(peer_endpoints_.size()));
 }
 
-void inbound::opened(std::unique_ptr<endpoint> e, const std::string& why) {
+void inbound::opened(endpoint_list endpoints, const std::string& why) {
     if (session_->current() != control::session::state::greeting) {
         return;
     }
     std::string reason = why;
     failure f;
-    if (e == nullptr || !e->insert_peer(peer_endpoint_, reason)) {
+    if (!endpoints.empty()) {
+        f = attach(std::move(endpoints));
+    }
+    if (f.ok() && (rails_.empty() || !insert_peers(peer_endpoints_, reason))) {
         f = fail(NIXL_ERR_BACKEND, "libfabric: %s", reason.c_str());
-    } else {
-        f = attach(std::move(e));
     }
     if (!f.ok()) {
         session_->refuse(f);
         return update_session();
     }
-    std::string bytes;
-    encode(bytes, endpoint_name{env_.provider->provider(), endpoint_->address()});
+    const std::string bytes = rail_names();
     session_->accept(sender_->limit(), bytes);
     if (closed_) {
         return; // the answer could not be written: on_closed has said so, and the owner must not count it as open
@@ -92,17 +92,21 @@ bool inbound::advance(uint64_t) {
     }
     // One-sided operations of the peer leave nothing here to look at: reading drives the provider. What it reports of a
     // lost connection comes over the control connection too.
-    std::string why;
-    const int64_t n = endpoint_ != nullptr ? endpoint_->poll(polled_.data(), polled_.size(), why) : 0;
-    if (n < 0) {
-        close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()));
-        return true;
+    bool any = false;
+    for (rail& r : rails_) {
+        std::string why;
+        const int64_t n = r.open() ? r.path->poll(polled_.data(), polled_.size(), why) : 0;
+        if (n < 0) {
+            close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()));
+            return true;
+        }
+        any |= n > 0;
     }
     if (const uint32_t credits = sender_->take_returned(); credits != 0) {
         session_->grant(credits);
         update_session();
     }
-    return n > 0;
+    return any;
 }
 
 void inbound::tick(uint64_t now) {
@@ -139,8 +143,10 @@ bool inbound::on_message(control::session& s, control::received_frame& frame) {
         if (control::decode(frame.body, f) != nullptr) {
             return false;
         }
-        // A connection has one rail: its endpoint. Nothing of this peer can be written once it is closed.
-        drop_endpoint();
+        if (f.rail >= rails_.size()) {
+            return false;
+        }
+        drop(rails_[f.rail]); // nothing of this peer can be written through it any more
         s.send(control::fence_ack{f.id, NIXL_SUCCESS});
         return true;
     }
@@ -164,14 +170,14 @@ void inbound::close(const failure& why) {
     if (closed_) {
         return;
     }
-    drop_endpoint(); // before the peer hears of it
+    drop_rails(); // before the peer hears of it
     session_->close(why);
     update_session();
     ended();
 }
 
 void inbound::on_closed(control::session&, const failure&) {
-    drop_endpoint();
+    drop_rails();
     ended();
 }
 

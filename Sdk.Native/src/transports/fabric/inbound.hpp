@@ -1,7 +1,7 @@
 // A connection that another agent made to us: its one-sided operations into our memory, which the provider carries out
 // while we poll, and its notifications.
 //
-//   greeting (waits for HELLO) ──> opening (our endpoint) ──> open ──> closed
+//   greeting (waits for HELLO) ──> opening (our endpoints) ──> open ──> closed
 //
 // Progress thread only, but for the sender's credits.
 #pragma once
@@ -37,17 +37,17 @@ class inbound final : public link {
     uint64_t next_tick() const override;
     bool finished() const override { return closed_; }
 
-    bool open() const noexcept { return session_->current() == control::session::state::open && endpoint_ != nullptr; }
+    bool open() const noexcept { return session_->current() == control::session::state::open && !rails_.empty(); }
     // Asks the peer to use the key no more; inbound_revoked or inbound_closed follows.
     void revoke(uint64_t key);
-    // Closes the endpoint, then says why: the fence against this peer.
+    // Closes the endpoints, then says why: the fence against this peer.
     void close(const failure& why);
 
   private:
     class sender;
     inbound(environment& env, inbound_owner& owner) : link(env), owner_(owner) {}
 
-    void opened(std::unique_ptr<endpoint> e, const std::string& why) override;
+    void opened(endpoint_list endpoints, const std::string& why) override;
     void on_hello(control::session& s, const control::hello& m) override;
     void on_welcome(control::session&, const control::welcome&, std::span<control::unique_fd>) override {}
     void on_notify(control::session& s, const control::notify& m) override;
@@ -60,7 +60,7 @@ class inbound final : public link {
 
     inbound_owner& owner_;
     std::shared_ptr<sender> sender_;
-    std::string peer_endpoint_;
+    std::vector<std::string> peer_endpoints_;
     bool closed_ = false;
 };
 

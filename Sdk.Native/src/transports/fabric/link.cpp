@@ -1,5 +1,7 @@
 #include "transports/fabric/link.hpp"
 
+#include "transports/fabric/wire.hpp"
+
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -7,20 +9,33 @@
 
 namespace nixl::fabric {
 
+uint64_t environment::rail_operations() const noexcept {
+    const uint64_t limit = provider().limits().operations;
+    return limit == 0 ? UINT64_MAX : limit;
+}
+
 uint64_t environment::window_operations() const noexcept {
-    const uint64_t limit = provider->limits().operations;
     const uint64_t wanted = std::max<uint64_t>(settings.window_operations, 1);
-    return limit == 0 ? wanted : std::min(wanted, limit);
+    const uint64_t limit = rail_operations();
+    return limit > wanted / domains.size() ? wanted : std::min(wanted, limit * domains.size());
 }
 
 uint64_t environment::piece_bytes() const noexcept {
-    return std::max<uint64_t>(std::min(settings.chunk_bytes, provider->limits().max_message), 1);
+    return std::max<uint64_t>(std::min(settings.chunk_bytes, provider().limits().max_message), 1);
 }
 
 link::~link() = default;
 
+bool link::wants_timer() const {
+    return std::any_of(rails_.begin(), rails_.end(), [](const rail& r) { return r.open() && r.path->wait_fd() < 0; });
+}
+
+bool link::may_sleep() {
+    return std::all_of(rails_.begin(), rails_.end(), [](const rail& r) { return !r.open() || r.path->may_sleep(); });
+}
+
 void link::retire() {
-    drop_endpoint();
+    drop_rails();
     if (watched_fd_ >= 0) {
         env_.loop.unwatch(watched_fd_);
         watched_fd_ = -1;
@@ -57,17 +72,27 @@ void link::update_session() {
     }
 }
 
-void link::open_endpoint(int control_socket) {
+void link::open_rails(int control_socket, uint32_t count) {
     ::sockaddr_storage own{};
     ::socklen_t length = sizeof own;
     const bool known = ::getsockname(control_socket, reinterpret_cast<::sockaddr*>(&own), &length) == 0;
     // Room for every operation of the window and, on the passive side, for what the provider itself reports.
     const uint64_t completions = std::max<uint64_t>(2 * env_.window_operations(), 64);
-    env_.openers.run([self = weak_from_this(), own, known, completions, d = env_.provider, &loop = env_.loop] {
+    domain_list on;
+    for (uint32_t i = 0; i < count; ++i) {
+        on.push_back(env_.domains[env_.domain_of(i)]);
+    }
+    env_.openers.run([self = weak_from_this(), own, known, completions, on, &loop = env_.loop] {
         std::string why;
-        // std::function wants copyable captures.
-        auto made = std::make_shared<std::unique_ptr<endpoint>>(
-            endpoint::open(d, known ? reinterpret_cast<const ::sockaddr*>(&own) : nullptr, completions, why));
+        auto made = std::make_shared<endpoint_list>(); // std::function wants copyable captures
+        for (const auto& d : on) {
+            auto e = endpoint::open(d, known ? reinterpret_cast<const ::sockaddr*>(&own) : nullptr, completions, why);
+            if (e == nullptr) {
+                made->clear();
+                break;
+            }
+            made->push_back(std::move(e));
+        }
         loop.post([self, made, why] {
             if (const auto alive = self.lock(); alive != nullptr && !alive->finished()) {
                 alive->opened(std::move(*made), why);
@@ -76,20 +101,61 @@ void link::open_endpoint(int control_socket) {
     });
 }
 
-failure link::attach(std::unique_ptr<endpoint> e) {
-    endpoint_ = std::move(e);
-    return endpoint_->wait_fd() < 0 ? failure::success() : env_.loop.watch(endpoint_->wait_fd(), EPOLLIN, nullptr);
+failure link::attach(endpoint_list endpoints) {
+    rails_.reserve(endpoints.size());
+    for (auto& e : endpoints) {
+        const auto index = static_cast<uint32_t>(rails_.size());
+        const int fd = e->wait_fd();
+        if (fd >= 0) {
+            if (const failure f = env_.loop.watch(fd, EPOLLIN, nullptr); !f.ok()) {
+                return f;
+            }
+        }
+        rails_.emplace_back(index, env_.domain_of(index), std::move(e));
+    }
+    return failure::success();
 }
 
-void link::drop_endpoint() noexcept {
-    if (endpoint_ == nullptr) {
+std::string link::rail_names() const {
+    endpoint_names names;
+    names.provider = env_.provider().provider();
+    for (const rail& r : rails_) {
+        names.addresses.push_back(r.path->address());
+    }
+    std::string bytes;
+    encode(bytes, names);
+    return bytes;
+}
+
+bool link::insert_peers(const std::vector<std::string>& addresses, std::string& why) {
+    if (addresses.size() != rails_.size()) {
+        why = "the peer names " + std::to_string(addresses.size()) + " endpoints for " + std::to_string(rails_.size()) +
+              " rails";
+        return false;
+    }
+    for (size_t i = 0; i < addresses.size(); ++i) {
+        if (!rails_[i].path->insert_peer(addresses[i], why)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void link::drop(rail& r) noexcept {
+    if (!r.open()) {
         return;
     }
-    if (endpoint_->wait_fd() >= 0) {
-        env_.loop.unwatch(endpoint_->wait_fd());
+    if (r.path->wait_fd() >= 0) {
+        env_.loop.unwatch(r.path->wait_fd());
     }
-    endpoint_->drain();
-    endpoint_.reset();
+    r.path->drain();
+    r.path.reset();
+}
+
+void link::drop_rails() noexcept {
+    for (rail& r : rails_) {
+        drop(r);
+    }
 }
 
 control::session_settings link::session_settings(uint64_t handshake_ns) const noexcept {

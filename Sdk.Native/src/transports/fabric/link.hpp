@@ -1,5 +1,5 @@
-// What both kinds of connection have in common: a control session in the epoll set and an endpoint that is opened aside
-// and polled. Progress thread only.
+// What both kinds of connection have in common: a control session in the epoll set and rails, whose endpoints are
+// opened aside and polled. Progress thread only.
 #pragma once
 
 #include "control/session.hpp"
@@ -8,11 +8,13 @@
 #include "transports/fabric/endpoint.hpp"
 #include "transports/fabric/opener.hpp"
 #include "transports/fabric/progress.hpp"
+#include "transports/fabric/rail.hpp"
 
 #include <array>
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace nixl::fabric {
 
@@ -33,10 +35,13 @@ struct environment {
     progress& loop;
     opener& openers;
     counters& count;
-    std::shared_ptr<const domain> provider;
+    domain_list domains;
 
-    uint64_t window_operations() const noexcept;
-    uint64_t piece_bytes() const noexcept; // the largest operation to post
+    const domain& provider() const noexcept { return *domains.front(); } // what all domains have in common
+    uint32_t domain_of(uint32_t rail) const noexcept { return rail % static_cast<uint32_t>(domains.size()); }
+    uint64_t window_operations() const noexcept; // of one peer
+    uint64_t rail_operations() const noexcept;   // of one rail, at most
+    uint64_t piece_bytes() const noexcept;       // the largest operation to post
 };
 
 class link : public driven,
@@ -44,8 +49,8 @@ class link : public driven,
              protected control::session_events,
              public std::enable_shared_from_this<link> {
   public:
-    bool wants_timer() const override { return endpoint_ != nullptr && endpoint_->wait_fd() < 0; }
-    bool may_sleep() override { return endpoint_ == nullptr || endpoint_->may_sleep(); }
+    bool wants_timer() const override;
+    bool may_sleep() override;
     void ready(uint32_t events, uint64_t now) final;
     void retire() override;
 
@@ -57,20 +62,25 @@ class link : public driven,
     failure attach(std::unique_ptr<control::session> s);
     // Flushes the session and watches for what it now waits for. After anything was sent; cheap if nothing was.
     void update_session();
-    // Opens an endpoint on the opener's thread, bound as the control socket is; opened() follows unless the link is
-    // gone.
-    void open_endpoint(int control_socket);
-    // Exactly one of the two arguments says something.
-    virtual void opened(std::unique_ptr<endpoint> e, const std::string& why) = 0;
-    failure attach(std::unique_ptr<endpoint> e);
-    // Closes it: from here on the provider touches no memory on behalf of this link.
-    void drop_endpoint() noexcept;
+    // Opens the endpoints of `count` rails on the opener's thread, bound as the control socket is where the device
+    // leaves the choice; opened() follows unless the link is gone.
+    void open_rails(int control_socket, uint32_t count);
+    using endpoint_list = std::vector<std::unique_ptr<endpoint>>;
+    // All of them, or none and the reason.
+    virtual void opened(endpoint_list endpoints, const std::string& why) = 0;
+    failure attach(endpoint_list endpoints);
+    std::string rail_names() const; // of our own endpoints, for HELLO and WELCOME
+    // Tells the endpoints their peers; false and the reason if one does not fit.
+    bool insert_peers(const std::vector<std::string>& addresses, std::string& why);
+    // Closes it: from here on the provider touches no memory on behalf of this rail.
+    void drop(rail& r) noexcept;
+    void drop_rails() noexcept;
 
     control::session_settings session_settings(uint64_t handshake_ns) const noexcept;
 
     environment& env_;
     std::unique_ptr<control::session> session_;
-    std::unique_ptr<endpoint> endpoint_;
+    std::vector<rail> rails_;           // made once, all at a time
     std::array<completion, 64> polled_; // scratch of advance(): a poll makes nothing
 
   private:

@@ -15,10 +15,11 @@ namespace nixl::fabric {
 struct alignas(64) operation {
     ::fi_context2 context{};  // first: the provider hands this address back
     request* owner = nullptr; // null: free
+    uint32_t rail = 0;        // that it was posted on
     uint64_t remote = 0;      // the peer's virtual address, for messages
     uint64_t length = 0;
     uint64_t entry = 0;
-    uint64_t key = 0;
+    uint64_t key = 0; // the region's, as REVOKE names it
     operation* next_free = nullptr;
 };
 static_assert(sizeof(::fi_context2) == 64);

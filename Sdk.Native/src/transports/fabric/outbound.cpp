@@ -42,21 +42,20 @@ failure outbound::start(uint64_t now) {
     if (!socket_) {
         return why;
     }
-    open_endpoint(socket_.get());
+    open_rails(socket_.get(), std::max(to.rails, static_cast<uint32_t>(env_.domains.size())));
     return failure::success();
 }
 
-void outbound::opened(std::unique_ptr<endpoint> e, const std::string& why) {
-    if (e == nullptr) {
+void outbound::opened(endpoint_list endpoints, const std::string& why) {
+    if (endpoints.empty()) {
         return close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()), true);
     }
-    if (const failure f = attach(std::move(e)); !f.ok()) {
+    if (const failure f = attach(std::move(endpoints)); !f.ok()) {
         return close(f, true);
     }
     const uint64_t now = now_ns();
     const auto metadata = peer_->metadata();
-    std::string bytes;
-    encode(bytes, endpoint_name{env_.provider->provider(), endpoint_->address()});
+    const std::string bytes = rail_names();
     control::hello h;
     h.transport = NIXL_TRANSPORT_FABRIC;
     h.initiator_name = env_.settings.name;
@@ -74,15 +73,15 @@ void outbound::opened(std::unique_ptr<endpoint> e, const std::string& why) {
 }
 
 void outbound::on_welcome(control::session&, const control::welcome& m, std::span<control::unique_fd>) {
-    endpoint_name name;
-    if (const wire_error e = decode(m.transport_bytes, name)) {
+    endpoint_names names;
+    if (const wire_error e = decode(m.transport_bytes, names)) {
         return close(fail(NIXL_ERR_MISMATCH, "welcome: %s", e), true);
     }
     std::string why;
-    if (name.provider != env_.provider->provider()) {
-        why = "the peer uses provider " + name.provider;
+    if (names.provider != env_.provider().provider()) {
+        why = "the peer uses provider " + names.provider;
     } else {
-        (void)endpoint_->insert_peer(name.address, why);
+        (void)insert_peers(names.addresses, why);
     }
     if (!why.empty()) {
         return close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()), true);
@@ -92,7 +91,7 @@ void outbound::on_welcome(control::session&, const control::welcome& m, std::spa
     peer_->transport_state = std::static_pointer_cast<outbound>(shared_from_this());
     {
         const auto lock = peer_->text_lock();
-        peer_->provider = env_.provider->provider();
+        peer_->provider = env_.provider().provider();
     }
     const process_identity here = this_process();
     const process_identity& there = peer_->metadata()->process;
@@ -193,7 +192,7 @@ void outbound::close(const failure& why, bool report) {
     failure named = why;
     named.of(peer_->name());
     // First: afterwards nothing is in flight any more, here or from here.
-    drop_endpoint();
+    drop_rails();
     settle_all(named);
     if (session_ != nullptr) {
         session_->close(named);
@@ -229,13 +228,13 @@ bool outbound::on_message(control::session&, control::received_frame& frame) {
     const auto metadata = peer_->metadata();
     for (const auto& region : metadata->regions) {
         advertised_key published;
-        if (decode(region->key(NIXL_TRANSPORT_FABRIC), published) == nullptr && published.key == key) {
+        if (decode(region->key(NIXL_TRANSPORT_FABRIC), published) == nullptr && published.name() == key) {
             region->revoked = true;
         }
     }
     // Metadata that was exported before and is loaded later names the key once more. Keys of our own making are never
     // used again; a provider's are, and then its device refuses the old ones.
-    if (!env_.provider->limits().provider_keys) {
+    if (!env_.provider().limits().provider_keys) {
         revoked_.insert(key);
     }
     revoking_.push_back(key);

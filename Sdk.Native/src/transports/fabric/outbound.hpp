@@ -1,6 +1,6 @@
 // Our connection to one peer: everything that this agent does to that peer's memory, and its notifications.
 //
-//   connecting (TCP, our endpoint, HELLO) ──WELCOME──> open <──silence──> suspect
+//   connecting (TCP, our endpoints, HELLO) ──WELCOME──> open <──silence──> suspect
 //        │                                               │
 //        │                                               ├─ the provider lost the connection ──> lost (at most 100 ms:
 //        │                                               │   is the process gone too?)            │
@@ -52,7 +52,7 @@ class outbound final : public link, public peer_transport_state {
 
     // ---- connection (outbound.cpp) ----
     failure start(uint64_t now);
-    void opened(std::unique_ptr<endpoint> e, const std::string& why) override;
+    void opened(endpoint_list endpoints, const std::string& why) override;
     void on_hello(control::session&, const control::hello&) override {}
     void on_welcome(control::session& s, const control::welcome& m, std::span<control::unique_fd> fds) override;
     void on_notify(control::session&, const control::notify&) override {}
@@ -67,7 +67,9 @@ class outbound final : public link, public peer_transport_state {
 
     // ---- requests (outbound_requests.cpp) ----
     bool poll_completions(uint64_t now);
+    bool poll_rail(rail& r, uint64_t now);
     void completed(operation& op, const completion& c, uint64_t now);
+    rail* choose_rail() noexcept;
     bool post_pieces(uint64_t now);
     enum class posted { yes, wait, failed };
     posted post_piece(request& r, uint64_t now);

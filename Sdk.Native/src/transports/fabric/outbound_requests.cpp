@@ -1,5 +1,6 @@
 // The requests of one connection: posting, completions, notifications, deadlines. See outbound.hpp for the states.
 #include "transports/fabric/outbound.hpp"
+#include "transports/fabric/registration.hpp"
 #include "transports/fabric/wire.hpp"
 
 #include <algorithm>
@@ -28,21 +29,17 @@ bool connection_error(int error) noexcept {
     }
 }
 
-constexpr uintptr_t parsed_mark = 1;
-
-// Reads the peer's published key into the region's slot, once.
-bool find_key(remote_region& r, bool virtual_addresses) noexcept {
-    if (r.slot.handle != nullptr) {
-        return true;
+// What the peer published for the region; read once, kept in its slot. Null if it published nothing for us.
+const advertised_key* find_key(remote_region& r) {
+    if (r.slot.handle == nullptr) {
+        auto k = std::make_shared<advertised_key>();
+        if (decode(r.key(NIXL_TRANSPORT_FABRIC), *k) != nullptr) {
+            return nullptr;
+        }
+        r.slot.handle = k.get();
+        r.slot.state = std::move(k);
     }
-    advertised_key k;
-    if (decode(r.key(NIXL_TRANSPORT_FABRIC), k) != nullptr) {
-        return false;
-    }
-    r.slot.key = k.key;
-    r.slot.word = virtual_addresses ? 0 : k.base; // what to subtract from an address
-    r.slot.handle = reinterpret_cast<void*>(parsed_mark);
-    return true;
+    return static_cast<const advertised_key*>(r.slot.handle);
 }
 
 } // namespace
@@ -107,14 +104,14 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
         quiesce_if_idle(r);
         return posted::failed;
     };
-    const bool known = find_key(*p.remote_memory, target_virtual_addresses_);
+    const advertised_key* key = find_key(*p.remote_memory);
     if (p.remote_memory->revoked.load(std::memory_order_relaxed) ||
-        (known && revoked_.contains(p.remote_memory->slot.key))) {
+        (key != nullptr && revoked_.contains(key->name()))) {
         return refuse(fail(NIXL_ERR_NOT_FOUND,
                            "peer '%s' has deregistered the region at 0x%" PRIx64 "; load its metadata again",
                            peer_->name().c_str(), p.remote_memory->base));
     }
-    if (!known) {
+    if (key == nullptr) {
         return refuse(fail(NIXL_ERR_NOT_FOUND, "peer '%s' publishes no fabric key for the region at 0x%" PRIx64,
                            peer_->name().c_str(), p.remote_memory->base));
     }
@@ -122,33 +119,35 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
     if (operations_.in_use() != 0 && in_flight_bytes_ + p.length > env_.settings.window_bytes) {
         return posted::wait;
     }
-    operation* op = operations_.take();
+    rail* const over = choose_rail();
+    operation* op = over != nullptr ? operations_.take() : nullptr;
     if (op == nullptr) {
         return posted::wait;
     }
     op->owner = &r;
+    op->rail = over->index;
     op->remote = p.remote;
     op->length = p.length;
     op->entry = p.entry;
-    op->key = p.remote_memory->slot.key;
+    op->key = key->name();
 
     rma_operation what;
     what.way = r.op == NIXL_OP_WRITE ? direction::write : direction::read;
     what.local = p.local;
-    what.descriptor = p.local_memory->slot(NIXL_TRANSPORT_FABRIC).handle;
-    what.remote = p.remote - p.remote_memory->slot.word;
-    what.key = op->key;
+    what.descriptor = registration::of(*p.local_memory)->descriptor(over->domain);
+    what.remote = target_virtual_addresses_ ? p.remote : p.remote - key->base;
+    what.key = key->of_rail(over->index);
     what.length = p.length;
     what.context = op;
-    const int64_t rc = endpoint_->post(what);
+    const int64_t rc = over->path->post(what);
     if (rc != 0) {
         operations_.give_back(*op);
         if (rc == -FI_EAGAIN) {
             blocked_ = true;
             return posted::wait;
         }
-        return refuse(fail(NIXL_ERR_BACKEND, "%s refused an operation to '%s': %s", env_.provider->provider().c_str(),
-                           peer_->name().c_str(), env_.provider->lib().error_text(rc).c_str())
+        return refuse(fail(NIXL_ERR_BACKEND, "%s refused an operation to '%s': %s", env_.provider().provider().c_str(),
+                           peer_->name().c_str(), env_.provider().lib().error_text(rc).c_str())
                           .system(static_cast<int32_t>(-rc)));
     }
     r.cursor.advance(p.length);
@@ -158,17 +157,42 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
     ++r.operations;
     ++r.outstanding_operations;
     r.outstanding_bytes += p.length;
+    ++over->in_flight_operations;
+    over->in_flight_bytes += p.length;
     in_flight_bytes_ += p.length;
     peer_->in_flight_operations.fetch_add(1, std::memory_order_relaxed);
     peer_->in_flight_bytes.fetch_add(p.length, std::memory_order_relaxed);
     return posted::yes;
 }
 
+// The open rail with the fewest bytes on their way and room for one more operation; null if there is none.
+rail* outbound::choose_rail() noexcept {
+    rail* best = nullptr;
+    for (rail& r : rails_) {
+        if (r.open() && r.in_flight_operations < env_.rail_operations() &&
+            (best == nullptr || r.in_flight_bytes < best->in_flight_bytes)) {
+            best = &r;
+        }
+    }
+    return best;
+}
+
 bool outbound::poll_completions(uint64_t now) {
     bool any = false;
-    for (;;) {
+    for (rail& r : rails_) {
+        any |= poll_rail(r, now);
+    }
+    if (any && !revoking_.empty()) {
+        answer_revokes();
+    }
+    return any;
+}
+
+bool outbound::poll_rail(rail& r, uint64_t now) {
+    bool any = false;
+    while (r.open()) { // a completion may close the connection
         std::string why;
-        const int64_t n = endpoint_->poll(polled_.data(), polled_.size(), why);
+        const int64_t n = r.path->poll(polled_.data(), polled_.size(), why);
         if (n < 0) {
             close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()), true);
             return true;
@@ -184,9 +208,6 @@ bool outbound::poll_completions(uint64_t now) {
             break;
         }
     }
-    if (any && !revoking_.empty()) {
-        answer_revokes();
-    }
     return any;
 }
 
@@ -196,6 +217,9 @@ failure outbound::name_piece(failure f, const operation& op) const noexcept {
 
 void outbound::completed(operation& op, const completion& c, uint64_t now) {
     request& r = *op.owner;
+    rail& over = rails_[op.rail];
+    --over.in_flight_operations;
+    over.in_flight_bytes -= op.length;
     --r.outstanding_operations;
     r.outstanding_bytes -= op.length;
     in_flight_bytes_ -= op.length;
@@ -220,6 +244,7 @@ void outbound::completed(operation& op, const completion& c, uint64_t now) {
     } else {
         auto& bytes = r.op == NIXL_OP_WRITE ? env_.count.written_bytes : env_.count.read_bytes;
         bytes.fetch_add(op.length, std::memory_order_relaxed);
+        (r.op == NIXL_OP_WRITE ? over.written_bytes : over.read_bytes) += op.length;
         env_.count.operations.fetch_add(1, std::memory_order_relaxed);
         if (!r.settled) {
             r.bytes_done += op.length;

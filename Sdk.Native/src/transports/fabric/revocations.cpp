@@ -29,7 +29,7 @@ void revocations::start(std::shared_ptr<registration> r, std::shared_ptr<revocat
                         uint64_t force_at_ns,
                         // A copy on purpose: revoke() may close a link, and that changes the caller's set.
                         std::set<inbound*> peers) { // NOLINT(performance-unnecessary-value-param)
-    const uint64_t key = r->key();
+    const uint64_t key = r->name();
     pending_.push_back({std::move(r), std::move(result), force_at_ns, peers});
     for (inbound* l : peers) {
         l->revoke(key); // may close the link, which then calls peer_gone
@@ -41,7 +41,7 @@ void revocations::peer_joined(inbound& l) {
     std::vector<uint64_t> keys; // revoke() may close the link, and that changes pending_
     for (pending& p : pending_) {
         p.waiting.insert(&l);
-        keys.push_back(p.region->key());
+        keys.push_back(p.region->name());
     }
     for (const uint64_t key : keys) {
         l.revoke(key);
@@ -50,7 +50,7 @@ void revocations::peer_joined(inbound& l) {
 
 void revocations::peer_answered(inbound& l, uint64_t key) {
     for (pending& p : pending_) {
-        if (p.region->key() == key) {
+        if (p.region->name() == key) {
             p.waiting.erase(&l);
         }
     }

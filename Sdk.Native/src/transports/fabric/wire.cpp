@@ -1,14 +1,17 @@
 #include "transports/fabric/wire.hpp"
 
+#include <algorithm>
 #include <type_traits>
 
 namespace nixl::fabric {
 
 namespace {
 
-constexpr uint8_t version = 1;
-constexpr size_t max_text = 200; // providers, hosts
-constexpr size_t max_endpoint = 256;
+constexpr uint8_t version = 2;
+constexpr size_t max_text = 200;     // providers, hosts
+constexpr size_t max_endpoint = 112; // so that max_rails of them fit into a HELLO
+constexpr uint8_t short_key = 4;     // bytes of a key whose upper half is zero, as device keys are
+constexpr uint8_t long_key = 8;
 
 template <typename T>
 void put(std::string& out, T value) {
@@ -71,18 +74,27 @@ void encode(std::string& out, const advertised_address& m) {
     put(out, m.port);
     put_text(out, m.provider);
     put_text(out, m.host);
+    put(out, static_cast<uint8_t>(m.rails));
 }
 
 void encode(std::string& out, const advertised_key& m) {
+    const bool narrow = std::all_of(m.keys.begin(), m.keys.end(), [](uint64_t k) { return k <= UINT32_MAX; });
     put(out, version);
-    put(out, m.key);
     put(out, m.base);
+    put(out, narrow ? short_key : long_key);
+    put(out, static_cast<uint8_t>(m.keys.size()));
+    for (const uint64_t k : m.keys) {
+        narrow ? put(out, static_cast<uint32_t>(k)) : put(out, k);
+    }
 }
 
-void encode(std::string& out, const endpoint_name& m) {
+void encode(std::string& out, const endpoint_names& m) {
     put(out, version);
     put_text(out, m.provider);
-    put_text(out, m.address);
+    put(out, static_cast<uint8_t>(m.addresses.size()));
+    for (const std::string& address : m.addresses) {
+        put_text(out, address);
+    }
 }
 
 std::string encode_key(uint64_t key) {
@@ -100,7 +112,9 @@ wire_error decode(std::string_view bytes, advertised_address& m) {
     m.port = r.number<uint16_t>();
     m.provider = r.text(max_text);
     m.host = r.text(max_text);
-    if (!r.all() || flags > 1 || m.port == 0 || m.provider.empty() || m.host.empty()) {
+    m.rails = r.number<uint8_t>();
+    if (!r.all() || m.rails == 0 || m.rails > max_rails || flags > 1 || m.port == 0 || m.provider.empty() ||
+        m.host.empty()) {
         return "fabric address is malformed";
     }
     m.virtual_addresses = flags == 1;
@@ -112,19 +126,37 @@ wire_error decode(std::string_view bytes, advertised_key& m) {
     if (r.number<uint8_t>() != version) {
         return "fabric key of an unknown version";
     }
-    m.key = r.number<uint64_t>();
     m.base = r.number<uint64_t>();
+    const uint8_t width = r.number<uint8_t>();
+    const uint32_t count = r.number<uint8_t>();
+    if (!r.ok() || count == 0 || count > max_rails || (width != short_key && width != long_key)) {
+        return "fabric key is malformed";
+    }
+    m.keys.resize(count);
+    for (uint64_t& k : m.keys) {
+        k = width == short_key ? r.number<uint32_t>() : r.number<uint64_t>();
+    }
     return r.all() ? nullptr : "fabric key is malformed";
 }
 
-wire_error decode(std::string_view bytes, endpoint_name& m) {
+wire_error decode(std::string_view bytes, endpoint_names& m) {
     reader r(bytes);
     if (r.number<uint8_t>() != version) {
-        return "fabric endpoint of an unknown version";
+        return "fabric endpoints of an unknown version";
     }
     m.provider = r.text(max_text);
-    m.address = r.text(max_endpoint);
-    return r.all() && !m.provider.empty() && !m.address.empty() ? nullptr : "fabric endpoint is malformed";
+    const uint32_t count = r.number<uint8_t>();
+    if (!r.ok() || m.provider.empty() || count == 0 || count > max_rails) {
+        return "fabric endpoints are malformed";
+    }
+    m.addresses.resize(count);
+    for (std::string& address : m.addresses) {
+        address = r.text(max_endpoint);
+        if (address.empty()) {
+            return "fabric endpoints are malformed";
+        }
+    }
+    return r.all() ? nullptr : "fabric endpoints are malformed";
 }
 
 wire_error decode_key(std::string_view bytes, uint64_t& key) {

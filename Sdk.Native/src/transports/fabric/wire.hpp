@@ -6,8 +6,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nixl::fabric {
+
+inline constexpr uint32_t max_rails = 32;
 
 // In the agent's metadata: where the control listener is and how memory behind it is addressed.
 struct advertised_address {
@@ -15,18 +18,23 @@ struct advertised_address {
     std::string host;     // a numeric IP address, never a wildcard
     uint16_t port = 0;
     bool virtual_addresses = false; // of its memory: the target's own addresses, else offsets from a region's start
+    uint32_t rails = 1;             // domains that it uses at once, 1 … max_rails
 };
 
-// In the agent's metadata, per region.
+// In the agent's metadata, per region. One key for all rails, or one for each.
 struct advertised_key {
-    uint64_t key = 0;
+    std::vector<uint64_t> keys;
     uint64_t base = 0; // virtual address of the registration's first byte: offset 0
+
+    // What names the region in REVOKE, whatever the rail.
+    uint64_t name() const noexcept { return keys.front(); }
+    uint64_t of_rail(uint32_t rail) const noexcept { return keys[rail % keys.size()]; }
 };
 
-// In HELLO and WELCOME: the sender's endpoint for this connection, as its provider names it.
-struct endpoint_name {
+// In HELLO and WELCOME: the sender's endpoints for this connection, as its provider names them; one for each rail.
+struct endpoint_names {
     std::string provider;
-    std::string address;
+    std::vector<std::string> addresses; // 1 … max_rails
 };
 
 // EXTENSION messages.
@@ -37,14 +45,14 @@ enum class extension_kind : uint32_t {
 
 void encode(std::string& out, const advertised_address& m);
 void encode(std::string& out, const advertised_key& m);
-void encode(std::string& out, const endpoint_name& m);
+void encode(std::string& out, const endpoint_names& m);
 std::string encode_key(uint64_t key); // body of both extensions
 
 // nullptr, or a static text that says what is wrong.
 using wire_error = const char*;
 wire_error decode(std::string_view bytes, advertised_address& m);
 wire_error decode(std::string_view bytes, advertised_key& m);
-wire_error decode(std::string_view bytes, endpoint_name& m);
+wire_error decode(std::string_view bytes, endpoint_names& m);
 wire_error decode_key(std::string_view bytes, uint64_t& key);
 
 } // namespace nixl::fabric

@@ -1,0 +1,132 @@
+#include "transports/fabric/rail_choice.hpp"
+
+#include "transports/fabric/wire.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace nixl::fabric {
+
+namespace {
+
+bool numeric_address(const std::string& text) {
+    std::array<unsigned char, sizeof(::in6_addr)> parsed{};
+    return ::inet_pton(AF_INET, text.c_str(), parsed.data()) == 1 ||
+           ::inet_pton(AF_INET6, text.c_str(), parsed.data()) == 1;
+}
+
+std::vector<std::string> split(const std::string& list) {
+    std::vector<std::string> items;
+    size_t from = 0;
+    while (from <= list.size()) {
+        const size_t to = std::min(list.find(',', from), list.size());
+        const size_t first = list.find_first_not_of(' ', from);
+        if (first < to) {
+            items.push_back(list.substr(first, list.find_last_not_of(' ', to - 1) + 1 - first));
+        }
+        from = to + 1;
+    }
+    return items;
+}
+
+bool loopback(const std::string& address) {
+    return address.starts_with("127.") || address == "::1";
+}
+
+// The text of an IP source address; empty if it is none, or one that only this link knows.
+std::string address_text(const ::fi_info& info) {
+    if (info.src_addr == nullptr || info.src_addrlen < sizeof(::sockaddr_in)) {
+        return {};
+    }
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const auto* generic = static_cast<const ::sockaddr*>(info.src_addr);
+    if (info.addr_format == FI_SOCKADDR_IN || (info.addr_format == FI_SOCKADDR && generic->sa_family == AF_INET)) {
+        (void)::inet_ntop(AF_INET, &static_cast<const ::sockaddr_in*>(info.src_addr)->sin_addr, text.data(),
+                          text.size());
+    } else if (info.addr_format == FI_SOCKADDR_IN6 && info.src_addrlen >= sizeof(::sockaddr_in6)) {
+        const auto& address = static_cast<const ::sockaddr_in6*>(info.src_addr)->sin6_addr;
+        if (!IN6_IS_ADDR_LINKLOCAL(&address)) {
+            (void)::inet_ntop(AF_INET6, &address, text.data(), text.size());
+        }
+    }
+    return text.data();
+}
+
+// Devices by name; for providers that speak IP, one address of each interface of the kind that `host` is.
+std::vector<std::string> all_devices(const library& lib, const std::string& provider, const std::string& host,
+                                     std::string& why) {
+    std::vector<std::string> names;
+    std::vector<std::string> seen; // device names
+    const info_handle found = domain::find(lib, provider, why);
+    for (const ::fi_info* i = found.get(); i != nullptr; i = i->next) {
+        const std::string device = i->domain_attr->name != nullptr ? i->domain_attr->name : "";
+        const bool ip =
+            i->addr_format == FI_SOCKADDR || i->addr_format == FI_SOCKADDR_IN || i->addr_format == FI_SOCKADDR_IN6;
+        const std::string address = address_text(*i);
+        const bool usable = !ip || (!address.empty() && loopback(address) == loopback(host) &&
+                                    (address.find(':') == std::string::npos) == (host.find(':') == std::string::npos));
+        if (usable && std::find(seen.begin(), seen.end(), device) == seen.end()) {
+            seen.push_back(device);
+            names.push_back(ip ? address : device);
+        }
+    }
+    if (names.empty() && why.empty()) {
+        why = "provider '" + provider + "' has no device for peers of " + host;
+    }
+    return names;
+}
+
+bool alike(const provider_limits& a, const provider_limits& b) noexcept {
+    return a.virtual_addresses == b.virtual_addresses && a.provider_keys == b.provider_keys &&
+           a.key_bytes == b.key_bytes && a.max_message == b.max_message && a.operations == b.operations;
+}
+
+} // namespace
+
+domain_list open_domains(const std::shared_ptr<const library>& lib, const std::string& provider,
+                         const std::string& rails, const std::string& host, std::string& why) {
+    domain_list domains;
+    if (rails.empty()) {
+        if (std::shared_ptr<const domain> d = domain::open(lib, provider, host, {}, why); d != nullptr) {
+            domains.push_back(std::move(d));
+        }
+        return domains;
+    }
+    auto names = rails == "auto" ? all_devices(*lib, provider, host, why) : split(rails);
+    if (rails == "auto" && names.size() > max_rails) {
+        names.resize(max_rails);
+    }
+    if (names.size() > max_rails) {
+        why = "fabric_rails names " + std::to_string(names.size()) + " rails; at most " + std::to_string(max_rails);
+        return {};
+    }
+    if (names.empty() && why.empty()) {
+        why = "fabric_rails names no rail";
+    }
+    for (const std::string& name : names) {
+        const bool address = numeric_address(name);
+        std::shared_ptr<const domain> d =
+            domain::open(lib, provider, address ? name : std::string(), address ? std::string() : name, why);
+        if (d != nullptr && address && !d->source_known()) {
+            why = "provider '" + provider + "' cannot send from " + name;
+            d = nullptr;
+        }
+        if (d != nullptr && !domains.empty() && !alike(d->limits(), domains.front()->limits())) {
+            why = "the devices behind the rails differ in how they address memory: " + domains.front()->describe() +
+                  "; " + d->describe();
+            d = nullptr;
+        }
+        if (d == nullptr) {
+            why = "fabric_rails, " + name + ": " + why;
+            return {};
+        }
+        domains.push_back(std::move(d));
+    }
+    return domains;
+}
+
+} // namespace nixl::fabric
