@@ -149,6 +149,6 @@ if [ ! -f "$work/share/out/result" ]; then
   [ -s "$work/console" ] || say "QEMU printed nothing"
   fail "the guest did not finish within $minutes minutes (its last lines are above); NIXL_LAB_MINUTES raises the limit"
 fi
-read -r passed failed <"$work/share/out/result"
-printf '%d passed, %d failed\n' "$passed" "$failed"
+read -r passed failed skipped <"$work/share/out/result"
+[ "$skipped" = 0 ] && printf '%d passed, %d failed\n' "$passed" "$failed" || printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -36,12 +36,12 @@ std::optional<int64_t> read_number(const fs::path& file, int base = 10) {
 
 // The names in a folder; none if there is no such folder.
 std::vector<std::string> names_in(const fs::path& folder) {
-    std::vector<std::string> names;
+    std::vector<std::string> found;
     std::error_code error;
     for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error)) {
-        names.push_back(i->path().filename().string());
+        found.push_back(i->path().filename().string());
     }
-    return names;
+    return found;
 }
 
 // "eth2" before "eth10".

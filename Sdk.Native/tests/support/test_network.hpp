@@ -6,7 +6,6 @@
 
 #include <cstdlib>
 #include <string>
-#include <string_view>
 
 namespace nixl::test {
 
@@ -22,9 +21,14 @@ inline std::string test_host() {
     return from_environment("NIXL_TEST_HOST", "127.0.0.1");
 }
 
-// Tells what a test expects of this provider, where providers differ.
-inline bool test_provider_is(std::string_view core) {
-    return test_provider().starts_with(core);
+// A target's own processor takes no part in writes and reads of its memory: a stopped process is written to all the
+// same. Stream providers need its progress thread.
+inline bool target_is_passive() {
+    return test_provider().starts_with("verbs") || test_provider().starts_with("efa");
+}
+// Registering a region pins its pages in memory.
+inline bool registration_pins() {
+    return target_is_passive();
 }
 
 } // namespace nixl::test
