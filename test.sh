@@ -72,7 +72,7 @@ fi
 if [ $managed = 1 ]; then
   build_managed Sdk.sln
   for project in tests/*/*.Tests.csproj; do run_dotnet_test "$project"; done
-  step "Benchmarks run" dotnet tests/Bench/bin/Release/net10.0/Bench.dll --quick
+  step "Benchmarks run" dotnet tests/Bench/bin/Release/net10.0/Bench.dll --quick --retries 0
 fi
 
 [ $skipped = 0 ] && printf '%d passed, %d failed\n' "$passed" "$failed" || printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"

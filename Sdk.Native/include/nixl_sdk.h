@@ -317,7 +317,7 @@ typedef struct nixl_loopback_faults {
     uint64_t delay_ns;        /* before each operation */
     uint64_t seed;            /* != 0: operations of one request complete in random order */
     uint32_t hang;            /* 1 = operations never complete (until the peer is fenced) */
-    uint32_t reserved;
+    uint32_t move_nothing;    /* 1 = pieces are found and counted, and no byte is moved: what posting alone costs */
 } nixl_loopback_faults_t;
 
 /* ---- library ---- */

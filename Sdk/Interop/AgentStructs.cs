@@ -69,7 +69,7 @@ internal struct NativeLoopbackFaults
     public ulong DelayNs;
     public ulong Seed;
     public uint Hang;
-    public uint Reserved;
+    public uint MoveNothing;
 }
 
 /// <summary>The #defines of the header.</summary>

@@ -180,7 +180,7 @@ constexpr field fields_of_nixl_transport_counters[] = {
 constexpr field fields_of_nixl_loopback_faults[] = {
     FIELD(nixl_loopback_faults_t, struct_size), FIELD(nixl_loopback_faults_t, fail_every),
     FIELD(nixl_loopback_faults_t, delay_ns),    FIELD(nixl_loopback_faults_t, seed),
-    FIELD(nixl_loopback_faults_t, hang),        FIELD(nixl_loopback_faults_t, reserved),
+    FIELD(nixl_loopback_faults_t, hang),        FIELD(nixl_loopback_faults_t, move_nothing),
 };
 // NOLINTEND(bugprone-sizeof-expression)
 

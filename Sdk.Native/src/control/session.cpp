@@ -61,6 +61,9 @@ void session::connected() noexcept {
     socklen_t size = sizeof error;
     if (::getsockopt(channel_.fd(), SOL_SOCKET, SO_ERROR, &error, &size) != 0)
         error = errno;
+    if (error == ECONNREFUSED)
+        return end(fail_errno(NIXL_ERR_REMOTE_DISCONNECT, error,
+                              "nobody listens at the peer's control address: its process has ended"));
     if (error != 0)
         return end(fail_errno(NIXL_ERR_BACKEND, error, "connecting failed"));
     state_ = state::greeting;

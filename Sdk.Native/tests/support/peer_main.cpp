@@ -2,15 +2,19 @@
 // See peer_process.hpp for what they do.
 #include "support/pattern.hpp"
 #include "support/peer_process.hpp"
+#include "support/process_resources.hpp"
 #include "support/test_agent.hpp"
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <iostream>
 #include <memory>
+#include <numeric>
 #include <sstream>
 
 namespace {
@@ -28,6 +32,9 @@ struct helper {
         uint64_t bytes = 0;
         int arena = 0;
         words >> name >> options.transports >> bytes >> arena >> options.max_notifications;
+        for (std::string word; words >> word;)
+            if (!option(word, options))
+                return "error: unknown option " + word;
         agent = std::make_unique<test_agent>(name, options);
         if (!agent->ok())
             return "error creating the agent: " + agent->last_error();
@@ -38,6 +45,28 @@ struct helper {
         if (region == 0)
             return "error registering: " + agent->last_error();
         return "ok " + std::to_string(reinterpret_cast<uint64_t>(memory.data())) + " " + std::to_string(memory.size());
+    }
+
+    // Further options of the agent: name=value.
+    static bool option(const std::string& word, agent_options& o) {
+        const size_t at = word.find('=');
+        if (at == std::string::npos)
+            return false;
+        const std::string name = word.substr(0, at);
+        const std::string value = word.substr(at + 1);
+        if (name == "suspect_after_ns")
+            o.suspect_after_ns = std::stoull(value);
+        else if (name == "quiesce_grace_ns")
+            o.quiesce_grace_ns = std::stoull(value);
+        else if (name == "window_operations")
+            o.window_operations = static_cast<uint32_t>(std::stoul(value));
+        else if (name == "listen_host")
+            o.listen_host = value;
+        else if (name == "fabric_provider")
+            o.fabric_provider = value;
+        else
+            return false;
+        return true;
     }
 
     bool from_arena(uint64_t bytes) {
@@ -98,12 +127,55 @@ struct helper {
                          : "error " + std::to_string(agent->connect_status) + ": " + agent->connect_text;
     }
 
+    // A child that does nothing for some milliseconds, with copies of all descriptors.
+    static std::string fork_child(std::istringstream& words) {
+        uint64_t ms = 0;
+        words >> ms;
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::usleep(static_cast<useconds_t>(ms * 1000));
+            ::_exit(0);
+        }
+        return child > 0 ? "ok" : "error";
+    }
+
+    // Answers once the first writes are on their way, and never returns.
+    [[noreturn]] void hammer(std::istringstream& words) {
+        constexpr uint64_t piece = 256 * 1024;
+        uint64_t peer = 0;
+        uint64_t address = 0;
+        uint64_t bytes = 0;
+        words >> peer >> address >> bytes;
+        const auto own = strided(memory.data(), piece, piece, bytes / piece);
+        auto other = own;
+        other.base = address;
+        std::vector<uint32_t> ids(bytes / piece);
+        std::iota(ids.begin(), ids.end(), 0u);
+        test_agent::post p;
+        p.local = agent->list(0, {&own, 1});
+        p.remote = agent->list(peer, {&other, 1});
+        p.local_ids = ids;
+        p.remote_ids = ids;
+        std::deque<uint64_t> started;
+        const char* answer = p.local != 0 && p.remote != 0 && agent->run(p) == NIXL_SUCCESS ? "ok\n" : "error\n";
+        (void)!::write(STDOUT_FILENO, answer, std::strlen(answer));
+        for (;;) { // until it is killed
+            started.push_back(agent->start(p));
+            if (started.size() < 4)
+                continue;
+            (void)agent->wait_quiesced(started.front());
+            started.pop_front();
+        }
+    }
+
     std::string handle(const std::string& line) {
         std::istringstream words(line);
         std::string command;
         words >> command;
         if (command == "agent")
             return make_agent(words);
+        if (command == "own_network")
+            return ::unshare(CLONE_NEWNET) == 0 ? "ok" : "error";
         if (agent == nullptr)
             return "error: no agent";
         if (command == "export")
@@ -128,6 +200,14 @@ struct helper {
             return "ok " + std::to_string(agent->remove_region(region));
         if (command == "connect")
             return connect(words);
+        if (command == "hammer")
+            hammer(words);
+        if (command == "exit") // without a word to anybody
+            ::_exit(0);
+        if (command == "fork")
+            return fork_child(words);
+        if (command == "resources")
+            return "ok " + process_resources::now().text();
         if (command == "quit") {
             agent.reset();
             return "ok";

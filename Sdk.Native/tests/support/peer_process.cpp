@@ -43,9 +43,17 @@ peer_process::peer_process(const peer_options& o) {
         error_ = std::string("cannot start ") + path + ": " + std::strerror(rc);
         return;
     }
+    if (o.own_network && command("own_network") != "ok") {
+        error_ = "no network name space of its own";
+        return;
+    }
+    if (o.own_network && o.configure && !o.configure(pid_)) {
+        error_ = "its network name space could not be set up";
+        return;
+    }
     std::ostringstream line;
     line << "agent " << o.name << ' ' << o.transports << ' ' << o.bytes << ' ' << (o.arena ? 1 : 0) << ' '
-         << o.max_notifications;
+         << o.max_notifications << ' ' << o.more;
     const std::string answer = command(line.str());
     std::istringstream words(answer);
     std::string word;
@@ -168,6 +176,12 @@ uint64_t peer_process::connect(const std::vector<uint8_t>& metadata) {
     if (!answer.starts_with("ok "))
         error_ = answer;
     return answer.starts_with("ok ") ? std::stoull(answer.substr(3)) : 0;
+}
+
+bool peer_process::hammer(uint64_t peer, uint64_t address, uint64_t bytes) {
+    std::ostringstream line;
+    line << "hammer " << peer << ' ' << address << ' ' << bytes;
+    return command(line.str()) == "ok";
 }
 
 bool peer_process::quit() {

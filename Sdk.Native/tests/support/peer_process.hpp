@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,10 @@ struct peer_options {
     uint64_t bytes = 1 << 20; // of its one buffer, registered
     bool arena = false;       // the buffer comes from nixl_arena_create
     uint32_t max_notifications = 0;
+    std::string more; // further words of the agent command: see option() in peer_main.cpp
+    // Its own network name space: nothing but a lo that is down, until the test adds something to it.
+    bool own_network = false;
+    std::function<bool(pid_t)> configure; // called when that name space exists, before the agent is made
 };
 
 class peer_process {
@@ -46,7 +51,9 @@ class peer_process {
     std::vector<std::vector<uint8_t>> notifications(uint64_t n, uint64_t timeout_ms = 30'000);
     int32_t deregister();
     uint64_t connect(const std::vector<uint8_t>& metadata); // its own peer id; 0: failed
-    bool quit();                                            // destroys its agent and exits by itself
+    // Writes its whole buffer to `address` of that peer over and over, in pieces, and answers no more commands.
+    bool hammer(uint64_t peer, uint64_t address, uint64_t bytes);
+    bool quit(); // destroys its agent and exits by itself
 
     void signal(int number);
     void kill_now(); // SIGKILL and reap

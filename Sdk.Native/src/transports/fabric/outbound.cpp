@@ -3,6 +3,10 @@
 #include "control/sockets.hpp"
 #include "transports/fabric/wire.hpp"
 
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cinttypes>
 
@@ -97,8 +101,23 @@ void outbound::on_welcome(control::session&, const control::welcome& m, std::spa
     const process_identity& there = peer_->metadata()->process;
     if (!here.boot_id.empty() && here.boot_id == there.boot_id && here.pid_namespace == there.pid_namespace) {
         peer_->process_id = there.process_id;
+        watch_process(there.process_id);
     }
     env_.events.peer_connected(*peer_, failure::success());
+}
+
+// Without it (an old kernel, no permission) the end of its sockets tells.
+void outbound::watch_process(uint64_t id) {
+    exit_watch_.process.reset(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(id), 0)));
+    if (exit_watch_.process && !env_.loop.watch(exit_watch_.process.get(), EPOLLIN, &exit_watch_).ok()) {
+        exit_watch_.process.reset();
+    }
+}
+
+void outbound::exit_watch::ready(uint32_t, uint64_t) {
+    owner.close(
+        fail(NIXL_ERR_REMOTE_DISCONNECT, "the peer's process %" PRIu64 " has exited", owner.peer_->process_id.load()),
+        true);
 }
 
 bool outbound::advance(uint64_t now) {
@@ -211,6 +230,10 @@ void outbound::close(const failure& why, bool report) {
 
 void outbound::retire() {
     close(fail(NIXL_ERR_CLOSED, "the agent is closing"), state_ == state::connecting);
+    if (exit_watch_.process) {
+        env_.loop.unwatch(exit_watch_.process.get());
+        exit_watch_.process.reset();
+    }
     link::retire();
     if (peer_->transport_state.get() == this) {
         peer_->transport_state.reset(); // it holds us and we hold it

@@ -82,8 +82,18 @@ class outbound final : public link, public peer_transport_state {
     void settle_all(const failure& why);
     failure name_piece(failure f, const operation& op) const noexcept;
 
+    // The peer's process where it is on this machine: its sockets may live on in a child that it forked.
+    struct exit_watch final : watcher {
+        explicit exit_watch(outbound& o) noexcept : owner(o) {}
+        void ready(uint32_t events, uint64_t now) override;
+        outbound& owner;
+        control::unique_fd process;
+    };
+    void watch_process(uint64_t id);
+
     const std::shared_ptr<peer> peer_;
     const deadline connect_until_;
+    exit_watch exit_watch_{*this};
     state state_ = state::connecting;
     control::unique_fd socket_; // until the session has it
     bool socket_connected_ = false;

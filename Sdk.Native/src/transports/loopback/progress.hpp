@@ -92,6 +92,7 @@ class loopback_transport final : public transport, public fault_injection, priva
     bool advance(request& r, bool& busy, deadline& next) noexcept;
     void check_fate(request& r, uint64_t now) noexcept;
     void move_data(request& r, uint64_t now, bool& busy, deadline& next) noexcept;
+    void move_nothing(request& r) noexcept;
     void move_with_faults(request& r, uint64_t now, bool& busy, deadline& next);
     void copy(request& r, const piece& what) noexcept;
     void notify(request& r, bool& busy) noexcept;

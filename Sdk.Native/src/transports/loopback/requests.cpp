@@ -36,7 +36,10 @@ void loopback_transport::check_fate(request& r, uint64_t now) noexcept {
 void loopback_transport::move_data(request& r, uint64_t now, bool& busy, deadline& next) noexcept {
     if (r.started_ns == 0)
         r.started_ns = now;
-    if (r.holds || (faulty() && !r.cursor.done())) {
+    if (faults_.move_nothing != 0) {
+        move_nothing(r);
+        busy = true;
+    } else if (r.holds || (faulty() && !r.cursor.done())) {
         move_with_faults(r, now, busy, next);
     } else if (piece what; r.cursor.peek(settings_.chunk_bytes, what)) {
         r.cursor.advance(what.length);
@@ -49,6 +52,17 @@ void loopback_transport::move_data(request& r, uint64_t now, bool& busy, deadlin
             r.data_done_ns = now_ns();
         r.stage = notifying;
     }
+}
+
+// All that a transport does for a request but moving it.
+void loopback_transport::move_nothing(request& r) noexcept {
+    piece what;
+    while (r.cursor.peek(settings_.chunk_bytes, what)) {
+        r.cursor.advance(what.length);
+        ++r.operations;
+        r.bytes_done += what.length;
+    }
+    operations_.fetch_add(r.operations, std::memory_order_relaxed);
 }
 
 // Issues operations that land later, out of order, or never.

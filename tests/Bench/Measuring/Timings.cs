@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Nixl.Sdk.Bench;
+namespace Nixl.Sdk.Bench.Measuring;
 
 /// <summary>Times the same work again and again: by the clock, and in processor time of all cores of this process.</summary>
 internal sealed class Timings

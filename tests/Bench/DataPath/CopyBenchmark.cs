@@ -1,0 +1,39 @@
+using Nixl.Sdk.Bench.Measuring;
+using Nixl.Sdk.Bench.Processes;
+
+namespace Nixl.Sdk.Bench.DataPath;
+
+/// <summary>A WRITE with notification between the arenas of two processes, against one thread's memcpy of the same pieces.</summary>
+internal sealed class CopyBenchmark(string name) : IBenchmark
+{
+    public string Name => name;
+
+    public string Summary => $"{new Sizes(false).Describe(new Sizes(false).Pieces(name))}, between the arenas of two processes, against memcpy.";
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(bool quick)
+    {
+        var sizes = new Sizes(quick);
+        var pieces = sizes.Pieces(name);
+        using var ids = new Permutation(pieces);
+        await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, sizes.Bytes);
+        using var transfer = processes.Prepare(sizes.Bytes / pieces);
+        await processes.VerifyAsync(transfer, ids.From, ids.To);
+        var pages = $"{processes.Own.PageSize} {processes.RemotePageSize}";
+        using var memcpy = await ReferenceTool.StartAsync(
+            "memcpy", processes.Own.PageSize.ToString(), processes.RemotePageSize.ToString(), transfer.PieceBytes.ToString(), ids.Path);
+        if (memcpy.Properties != pages)
+            throw new InvalidOperationException($"The reference has pages of {memcpy.Properties} bytes, the arenas of {pages}.");
+
+        var result = await Comparison.AlternateAsync(sizes.Rounds, () => transfer.RunAsync(ids.From, ids.To), memcpy.RoundAsync);
+        return
+        [
+            new($"{name}.vs_memcpy", result.Speed, "ratio")
+            {
+                AtLeast = pieces == 1 ? 0.95 : 1.15,
+                Ours = Comparison.Rate(sizes.Bytes, result.Ours.Median),
+                Reference = Comparison.Rate(sizes.Bytes, result.Reference.Median),
+                Note = $"{sizes.Describe(pieces)}; one thread's memcpy between shared mappings with the same pages ({pages} B)",
+            },
+        ];
+    }
+}
