@@ -137,8 +137,8 @@ typedef struct nixl_agent_params {
     uint64_t default_timeout_ns;     /* [30 s] */
     uint64_t suspect_after_ns;       /* silence that makes a peer suspect [5 s] */
     uint64_t quiesce_grace_ns;       /* after a missed deadline, before quiescence is forced [1 s] */
-    const char* fabric_library;      /* path or soname [libfabric.so.1] */
-    const char* fabric_provider;     /* [tcp;ofi_rxm] */
+    const char* fabric_library;      /* path or soname [a vendor's (EFA installer), else libfabric.so.1] */
+    const char* fabric_provider;     /* [efa, verbs;ofi_rxm or tcp;ofi_rxm: the first that works here] */
 } nixl_agent_params_t;
 
 typedef struct nixl_arena_params {

@@ -69,6 +69,8 @@ constexpr std::array variables = {
     // memory that was deregistered (seen with verbs of 1.17). We register regions, not buffers; nothing is lost.
     variable{"FI_MR_CACHE_MAX_COUNT", "0", true},
     variable{"FI_EFA_MR_CACHE_ENABLE", "0", true}, // efa fails where its cache may hold nothing
+    // Peers of one machine have a transport of their own; without shm below it efa's completion queues can be slept on.
+    variable{"FI_EFA_ENABLE_SHM_TRANSFER", "0", false},
 };
 
 // NOLINTBEGIN(concurrency-mt-unsafe): the first setenv of a process copies the environment, so that what a getenv of
@@ -193,7 +195,9 @@ std::shared_ptr<library> library::load_file(const std::string& name, std::string
 }
 
 uint32_t library::api_version() const noexcept {
-    return std::min(static_cast<uint32_t>(FI_VERSION(FI_MAJOR_VERSION, FI_MINOR_VERSION)), version());
+    // 1.18 is the first with which efa writes by RDMA instead of emulating it. Of the structures that we hand over none
+    // has changed before 1.20.
+    return std::min<uint32_t>(FI_VERSION(1, 18), version());
 }
 
 std::string library::version_text() const {

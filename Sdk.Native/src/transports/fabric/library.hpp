@@ -33,7 +33,7 @@ class library {
     decltype(&::fi_version) version = nullptr;
     decltype(&::fi_tostr) tostr = nullptr;
 
-    // The interface version to ask for: never above what the library answers to, never above our headers.
+    // The interface version to ask for: never above what the library answers to.
     uint32_t api_version() const noexcept;
     const std::string& file() const noexcept { return file_; }     // that the loader found
     const std::string& reason() const noexcept { return reason_; } // why this one
