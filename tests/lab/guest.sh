@@ -1,7 +1,7 @@
 # Runs inside the lab's machine (see lab.sh): every check timed, bounded and counted.
 source /share/settings
 passed=0 failed=0 skipped=0
-export NIXL_TEST_PROVIDER='verbs;ofi_rxm' NIXL_TEST_HOST=10.99.0.1
+export NIXL_TEST_PROVIDER='verbs;ofi_rxm' NIXL_TEST_HOST=10.99.0.1 NIXL_TEST_SLOWNESS=10
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 export ASAN_OPTIONS=detect_leaks=0 # LeakSanitizer takes minutes under emulation; the host's tests have it on
 ulimit -l unlimited

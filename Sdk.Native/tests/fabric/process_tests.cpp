@@ -193,6 +193,8 @@ TEST_F(FabricProcess, A_stopped_peer_is_written_to_where_its_processor_takes_no_
     const auto ids = shuffled_ids(24, 24, 1);
     post.local_ids = ids;
     post.remote_ids = ids;
+    ASSERT_EQ(agent->run(post), NIXL_SUCCESS); // connecting needs both processes
+    ASSERT_TRUE(other->poison());
     other->signal(SIGSTOP);
     if (!target_is_passive()) {
         post.timeout_ns = 500'000'000;

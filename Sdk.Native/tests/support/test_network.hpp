@@ -2,8 +2,10 @@
 // same tests run over real verbs in the lab (./test.sh --lab).
 //   NIXL_TEST_PROVIDER   a provider, e.g. verbs;ofi_rxm   [tcp;ofi_rxm]
 //   NIXL_TEST_HOST       an address of this machine       [127.0.0.1]
+//   NIXL_TEST_SLOWNESS   see test_slowness                [1]
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 
@@ -29,6 +31,11 @@ inline bool target_is_passive() {
 // Registering a region pins its pages in memory.
 inline bool registration_pins() {
     return target_is_passive();
+}
+
+// How many times slower than a real machine this one is: the lab emulates its processors. For promises in milliseconds.
+inline uint64_t test_slowness() {
+    return std::strtoull(from_environment("NIXL_TEST_SLOWNESS", "1").c_str(), nullptr, 10);
 }
 
 } // namespace nixl::test
