@@ -103,6 +103,12 @@ void test_agent::drain() {
     } while (count == events.size());
 }
 
+void test_agent::forget() {
+    drain();
+    outcomes_.clear();
+    handles_.clear();
+}
+
 template <typename Done>
 bool test_agent::wait_for(uint64_t timeout_ns, Done&& done) {
     const deadline until = deadline::after(timeout_ns);

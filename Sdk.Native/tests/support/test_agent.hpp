@@ -101,6 +101,8 @@ class test_agent {
     std::optional<received_notification> next_notification(uint64_t timeout_ns = patience_ns);
     nixl_transport_counters_t counters(nixl_transport_t transport) const;
     std::string last_error() const;
+    // What it remembers of operations that have ended; for tests that count memory.
+    void forget();
     // Handles the events that wait now.
     void drain();
 
