@@ -33,8 +33,12 @@ test_agent::test_agent(const std::string& name, const agent_options& options) {
     p.window_operations = options.window_operations;
     p.window_bytes = options.window_bytes;
     p.chunk_bytes = options.chunk_bytes;
-    p.suspect_after_ns = options.suspect_after_ns;
-    p.quiesce_grace_ns = options.quiesce_grace_ns;
+    // The library's defaults, unless the machine is slower than those are meant for.
+    const auto scaled = [](uint64_t given, uint64_t otherwise) {
+        return given != 0 || test_slowness() == 1 ? given : otherwise * test_slowness();
+    };
+    p.suspect_after_ns = scaled(options.suspect_after_ns, 5 * second_ns);
+    p.quiesce_grace_ns = scaled(options.quiesce_grace_ns, second_ns);
     p.fabric_library = or_null(options.fabric_library);
     p.fabric_provider = provider.c_str();
     p.listen_host = host.c_str();
