@@ -1,6 +1,7 @@
 #include "transports/fabric/engine.hpp"
 
 #include "transports/fabric/provider_choice.hpp"
+#include "transports/fabric/rail_choice.hpp"
 
 #include <sys/epoll.h>
 
@@ -145,7 +146,14 @@ transport_description engine::describe() const {
     transport_description d;
     d.kind = NIXL_TRANSPORT_FABRIC;
     d.library = library_->version_text();
+    d.library_file = library_->file();
+    d.library_reason = library_->reason();
     d.provider = environment_->provider().provider();
+    d.provider_reason = provider_reason_;
+    for (const auto& one : domains_) {
+        const char* name = one->info().domain_attr->name;
+        d.rails.push_back({name != nullptr ? name : "", source_address(one->info())});
+    }
     d.limits = {{"max_message_bytes", l.max_message},
                 {"piece_bytes", environment_->piece_bytes()},
                 {"window_operations", environment_->window_operations()},
