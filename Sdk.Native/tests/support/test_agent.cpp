@@ -32,6 +32,9 @@ test_agent::test_agent(const std::string& name, const agent_options& options) {
     p.max_notifications = options.max_notifications;
     p.window_operations = options.window_operations;
     p.window_bytes = options.window_bytes;
+    p.packing = options.packing;
+    p.packing_piece_bytes = options.packing_piece_bytes;
+    p.staging_bytes = options.staging_bytes;
     p.chunk_bytes = options.chunk_bytes;
     // The library's defaults, unless the machine is slower than those are meant for.
     const auto scaled = [](uint64_t given, uint64_t otherwise) {
