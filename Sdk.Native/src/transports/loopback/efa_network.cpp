@@ -98,7 +98,7 @@ bool efa_sender::place(operation& o) {
     if (o.owner != nullptr && owner_.injected_failure()) {
         why = fail(NIXL_ERR_BACKEND, "an injected fault");
     } else if (!rail.enter()) {
-        owner_.dropped_late(); // a ghost: this end does not send on a rail that is dead
+        target_->dropped_late(); // a ghost: this end does not send on a rail that is dead
         return false;
     } else if (o.memory == nullptr || !o.memory->enter(o.what.remote, o.what.length)) {
         rail.leave();

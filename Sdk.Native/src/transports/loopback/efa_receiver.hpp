@@ -19,7 +19,7 @@ class efa_receiver {
 
     void handle(efa_frame&& f);
 
-    // [any] Completions, and (told by initiators) writes, that came after their attempt or their rail had ended.
+    // [any] Completions that came after their attempt or their rail had ended.
     uint64_t dropped_late() const noexcept { return late_.load(std::memory_order_relaxed); }
 
   private:

@@ -28,7 +28,6 @@ class efa_owner {
     virtual const nixl_loopback_faults_t& rules() const noexcept = 0;
     virtual bool injected_failure() noexcept = 0; // counts an operation
     virtual void moved(nixl_op_t op, uint64_t bytes) noexcept = 0;
-    virtual void dropped_late() noexcept = 0;
     virtual void notification_sent() noexcept = 0;
     virtual void settle(request& r, const failure& result) noexcept = 0;
 

@@ -134,6 +134,8 @@ class endpoint {
     delivery deliver(const std::shared_ptr<inbound>& from, arrival&& a) noexcept;
     // EFA mode. From the initiator's thread.
     void send(efa_frame&& f) noexcept;
+    void dropped_late() noexcept { late_writes_.fetch_add(1, std::memory_order_relaxed); }
+    uint64_t late_writes() const noexcept { return late_writes_.load(std::memory_order_relaxed); }
     uint64_t delivered() const noexcept { return delivered_.load(std::memory_order_relaxed); }
 
     // From now on nobody connects, copies or delivers; initiators are told.
@@ -152,6 +154,7 @@ class endpoint {
     std::unordered_map<uint64_t, std::shared_ptr<window>> windows_;
     std::vector<std::shared_ptr<inbound>> connections_;
     std::atomic<uint64_t> delivered_{0};
+    std::atomic<uint64_t> late_writes_{0}; // on rails that were fenced
 };
 
 // The process's registry; by endpoint key.

@@ -57,7 +57,7 @@ void loopback_transport::counters(nixl_transport_counters_t& out) const noexcept
     out.failures = failures_.load(std::memory_order_relaxed);
     out.notifications_sent = sent_.load(std::memory_order_relaxed);
     out.notifications_received = endpoint_->delivered();
-    out.notifications_dropped_late = receiver_.dropped_late() + dropped_.load(std::memory_order_relaxed);
+    out.notifications_dropped_late = receiver_.dropped_late() + endpoint_->late_writes();
 }
 
 failure loopback_transport::register_region(local_region& r) noexcept {

@@ -120,7 +120,6 @@ class loopback_transport final : public transport,
     const nixl_loopback_faults_t& rules() const noexcept override { return faults_; }
     bool injected_failure() noexcept override;
     void moved(nixl_op_t op, uint64_t bytes) noexcept override;
-    void dropped_late() noexcept override { dropped_.fetch_add(1, std::memory_order_relaxed); }
     void notification_sent() noexcept override { sent_.fetch_add(1, std::memory_order_relaxed); }
     bool faulty() const noexcept { return faults_.delay_ns != 0 || faults_.seed != 0 || faults_.hang != 0; }
 
@@ -148,7 +147,7 @@ class loopback_transport final : public transport,
     std::vector<efa_frame> taken_frames_;
     std::vector<efa_answer> taken_answers_;
 
-    std::atomic<uint64_t> written_{0}, read_{0}, operations_{0}, transfers_{0}, failures_{0}, sent_{0}, dropped_{0};
+    std::atomic<uint64_t> written_{0}, read_{0}, operations_{0}, transfers_{0}, failures_{0}, sent_{0};
     std::thread thread_; // last: starts when all else is there
 };
 
