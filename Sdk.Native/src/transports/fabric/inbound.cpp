@@ -102,6 +102,10 @@ bool inbound::advance(uint64_t) {
         }
         any |= n > 0;
     }
+    any |= scatter();
+    if (closed_) {
+        return true;
+    }
     if (const uint32_t credits = sender_->take_returned(); credits != 0) {
         session_->grant(credits);
         update_session();
@@ -146,14 +150,23 @@ bool inbound::on_message(control::session& s, control::received_frame& frame) {
         if (f.rail >= rails_.size()) {
             return false;
         }
+        // What came through it and waits is not scattered either: the initiator repeats what was not answered.
+        if (scatterer_ != nullptr) {
+            scatterer_->clear();
+        }
         drop(rails_[f.rail]); // nothing of this peer can be written through it any more
         s.send(control::fence_ack{f.id, NIXL_SUCCESS});
         return true;
     }
     control::extension m;
     uint64_t key = 0;
-    if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr ||
-        m.kind != static_cast<uint32_t>(extension_kind::revoked) || decode_key(m.bytes, key) != nullptr) {
+    if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr) {
+        return false;
+    }
+    if (m.kind != static_cast<uint32_t>(extension_kind::revoked)) {
+        return on_packing(s, m);
+    }
+    if (decode_key(m.bytes, key) != nullptr) {
         return false;
     }
     owner_.inbound_revoked(*this, key);
@@ -183,6 +196,7 @@ void inbound::on_closed(control::session&, const failure&) {
 
 void inbound::ended() {
     closed_ = true;
+    scatterer_.reset(); // nothing writes into its ring any more, and nothing of it is scattered
     owner_.inbound_closed(*this);
 }
 

@@ -2,6 +2,7 @@
 #include "transports/loopback/progress.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cinttypes>
 #include <cstring>
 #include <utility>
@@ -60,12 +61,10 @@ void loopback_transport::move_data(request& r, uint64_t now, bool& busy, deadlin
 
 // All that a transport does for a request but moving it.
 void loopback_transport::move_nothing(request& r) noexcept {
-    piece what;
-    while (r.cursor.peek(settings_.chunk_bytes, what)) {
-        r.cursor.advance(what.length);
-        ++r.operations;
-        r.bytes_done += what.length;
-    }
+    std::array<piece, 128> batch;
+    r.bytes_done += r.cursor.remaining();
+    while (const std::size_t n = r.cursor.next_batch(batch, settings_.chunk_bytes))
+        r.operations += n;
     operations_.fetch_add(r.operations, std::memory_order_relaxed);
 }
 
