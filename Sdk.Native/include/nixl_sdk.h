@@ -324,7 +324,8 @@ typedef struct nixl_transport_counters {
     uint64_t failures;
     uint64_t notifications_sent;
     uint64_t notifications_received;
-    uint64_t notifications_dropped_late; /* of another incarnation or a fenced request */
+    uint64_t notifications_dropped_late; /* of another incarnation or a fenced request; and completions and writes of
+                                            finished attempts and fenced rails */
 } nixl_transport_counters_t;
 
 /* Test aid of the loopback transport. All zero = off. */
@@ -335,6 +336,12 @@ typedef struct nixl_loopback_faults {
     uint64_t seed;            /* != 0: operations of one request complete in random order */
     uint32_t hang;            /* 1 = operations never complete (until the peer is fenced) */
     uint32_t move_nothing;    /* 1 = pieces are found and counted, and no byte is moved: what posting alone costs */
+    uint32_t rails;           /* != 0: EFA's rules. So many rails (at most 32), nothing is ordered, every write of a notified
+                                 WRITE is counted by its immediate data, immediates of finished attempts are replayed */
+    uint32_t operation_bytes; /* with rails: operations are split at this [4096] */
+    uint32_t kill_after;      /* with rails: after so many operations of a connection one of its rails dies, and what was in
+                                 flight there arrives late; never the last rail */
+    uint32_t withhold_receives; /* with rails: 1 = the target has no receive for a counted write; retried a finite time */
 } nixl_loopback_faults_t;
 
 /* ---- library ---- */
