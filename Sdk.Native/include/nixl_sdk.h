@@ -145,12 +145,12 @@ typedef struct nixl_agent_params {
     uint64_t default_timeout_ns;     /* [30 s] */
     uint64_t suspect_after_ns;       /* silence that makes a peer suspect [5 s] */
     uint64_t quiesce_grace_ns;       /* after a missed deadline, before quiescence is forced [1 s] */
-    const char* fabric_library;      /* path or soname [libfabric.so.1] */
-    const char* fabric_provider;     /* [tcp;ofi_rxm] */
+    const char* fabric_library;      /* path or soname [a vendor's (EFA installer), else libfabric.so.1] */
+    const char* fabric_provider;     /* [efa, verbs;ofi_rxm or tcp;ofi_rxm: the first that works here] */
     uint64_t packing_piece_bytes;    /* pieces below this are packed [by the provider's costs; see nixl_agent_describe] */
     uint64_t staging_bytes;          /* for the packing rings of all connections, each way [128 MiB] */
     uint32_t packing;                /* nixl_packing_t [auto] */
-    uint32_t reserved;
+    uint32_t copier_threads;         /* that copy for peers of this machine, together [cores / 8, at least 1, at most 4] */
 } nixl_agent_params_t;
 
 typedef struct nixl_arena_params {
@@ -324,7 +324,8 @@ typedef struct nixl_transport_counters {
     uint64_t failures;
     uint64_t notifications_sent;
     uint64_t notifications_received;
-    uint64_t notifications_dropped_late; /* of another incarnation or a fenced request */
+    uint64_t notifications_dropped_late; /* of another incarnation or a fenced request; and completions and writes of
+                                            finished attempts and fenced rails */
 } nixl_transport_counters_t;
 
 /* Test aid of the loopback transport. All zero = off. */
@@ -335,6 +336,12 @@ typedef struct nixl_loopback_faults {
     uint64_t seed;            /* != 0: operations of one request complete in random order */
     uint32_t hang;            /* 1 = operations never complete (until the peer is fenced) */
     uint32_t move_nothing;    /* 1 = pieces are found and counted, and no byte is moved: what posting alone costs */
+    uint32_t rails;           /* != 0: EFA's rules. So many rails (at most 32), nothing is ordered, every write of a notified
+                                 WRITE is counted by its immediate data, immediates of finished attempts are replayed */
+    uint32_t operation_bytes; /* with rails: operations are split at this [4096] */
+    uint32_t kill_after;      /* with rails: after so many operations of a connection one of its rails dies, and what was in
+                                 flight there arrives late; never the last rail */
+    uint32_t withhold_receives; /* with rails: 1 = the target has no receive for a counted write; retried a finite time */
 } nixl_loopback_faults_t;
 
 /* ---- library ---- */

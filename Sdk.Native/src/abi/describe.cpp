@@ -66,7 +66,7 @@ constexpr field fields_of_nixl_agent_params[] = {
     FIELD(nixl_agent_params_t, packing_piece_bytes),
     FIELD(nixl_agent_params_t, staging_bytes),
     FIELD(nixl_agent_params_t, packing),
-    FIELD(nixl_agent_params_t, reserved),
+    FIELD(nixl_agent_params_t, copier_threads),
 };
 constexpr field fields_of_nixl_arena_params[] = {
     FIELD(nixl_arena_params_t, struct_size), FIELD(nixl_arena_params_t, huge_pages),
@@ -187,6 +187,8 @@ constexpr field fields_of_nixl_loopback_faults[] = {
     FIELD(nixl_loopback_faults_t, struct_size), FIELD(nixl_loopback_faults_t, fail_every),
     FIELD(nixl_loopback_faults_t, delay_ns),    FIELD(nixl_loopback_faults_t, seed),
     FIELD(nixl_loopback_faults_t, hang),        FIELD(nixl_loopback_faults_t, move_nothing),
+    FIELD(nixl_loopback_faults_t, rails),       FIELD(nixl_loopback_faults_t, operation_bytes),
+    FIELD(nixl_loopback_faults_t, kill_after),  FIELD(nixl_loopback_faults_t, withhold_receives),
 };
 // NOLINTEND(bugprone-sizeof-expression)
 

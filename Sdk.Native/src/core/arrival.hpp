@@ -37,6 +37,7 @@ class notification_sender {
         unread_.fetch_sub(1, std::memory_order_relaxed);
         return false;
     }
+    uint32_t unread() const noexcept { return unread_.load(std::memory_order_relaxed); }
     // For a sender in the same process: would take_credit succeed?
     bool has_credit() const noexcept { return unread_.load(std::memory_order_relaxed) < limit_; }
     // [any] The application has read one; called on its thread, never blocks.
