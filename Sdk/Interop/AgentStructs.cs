@@ -46,7 +46,7 @@ internal unsafe struct NativeAgentParams
     public ulong PackingPieceBytes;
     public ulong StagingBytes;
     public uint Packing;
-    public uint Reserved;
+    public uint CopierThreads;
 }
 
 /// <summary>nixl_transport_counters</summary>
@@ -75,6 +75,10 @@ internal struct NativeLoopbackFaults
     public ulong Seed;
     public uint Hang;
     public uint MoveNothing;
+    public uint Rails;
+    public uint OperationBytes;
+    public uint KillAfter;
+    public uint WithholdReceives;
 }
 
 /// <summary>The #defines of the header.</summary>
