@@ -158,7 +158,7 @@ typedef struct nixl_agent_params {
     uint64_t packing_piece_bytes;    /* pieces below this are packed [by the provider's costs; see nixl_agent_describe] */
     uint64_t staging_bytes;          /* for the packing rings of all connections, each way [128 MiB] */
     uint32_t packing;                /* nixl_packing_t [auto] */
-    uint32_t reserved;
+    uint32_t copier_threads;         /* that copy for peers of this machine, together [cores / 8, at least 1, at most 4] */
 } nixl_agent_params_t;
 
 typedef struct nixl_arena_params {

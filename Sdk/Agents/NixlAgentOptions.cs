@@ -74,6 +74,10 @@ public sealed class NixlAgentOptions
     [Range(0L, long.MaxValue)]
     public long StagingBytes { get; set; }
 
+    /// <summary>Threads that copy for peers on this machine, together. [cores / 8, at least 1, at most 4]</summary>
+    [Range(0, 64)]
+    public int CopierThreads { get; set; }
+
     /// <summary>Path or soname of libfabric. [libfabric.so.1]</summary>
     public string? FabricLibrary { get; set; }
 
@@ -116,6 +120,7 @@ public sealed class NixlAgentOptions
         InRange(nameof(Packing), (long)Packing, (long)PackingMode.Auto, (long)PackingMode.Always);
         InRange(nameof(PackingPieceBytes), PackingPieceBytes, 0, long.MaxValue);
         InRange(nameof(StagingBytes), StagingBytes, 0, long.MaxValue);
+        InRange(nameof(CopierThreads), CopierThreads, 0, 64);
         NotNegative(nameof(DefaultTimeout), DefaultTimeout);
         NotNegative(nameof(SuspectAfter), SuspectAfter);
         NotNegative(nameof(QuiesceGrace), QuiesceGrace);
