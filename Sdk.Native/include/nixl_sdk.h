@@ -151,8 +151,8 @@ typedef struct nixl_agent_params {
     uint64_t default_timeout_ns;     /* [30 s] */
     uint64_t suspect_after_ns;       /* silence that makes a peer suspect [5 s] */
     uint64_t quiesce_grace_ns;       /* after a missed deadline, before quiescence is forced [1 s] */
-    const char* fabric_library;      /* path or soname [libfabric.so.1] */
-    const char* fabric_provider;     /* [tcp;ofi_rxm] */
+    const char* fabric_library;      /* path or soname [a vendor's (EFA installer), else libfabric.so.1] */
+    const char* fabric_provider;     /* [efa, verbs;ofi_rxm or tcp;ofi_rxm: the first that works here] */
     const char* fabric_rails;        /* "auto" = every device of the provider; or IP addresses and device names with commas
                                         between, at most 32; used at once [one: advertise_host's] */
     uint64_t packing_piece_bytes;    /* pieces below this are packed [by the provider's costs; see nixl_agent_describe] */
