@@ -15,8 +15,8 @@ constexpr uint64_t smallest_share = 128u << 10;
 constexpr uint64_t share_unit = 4096; // parts begin at whole pages of the run
 
 // An operation is given to at most this many rails. One with a wrong key kills each of them (tcp ends everything in
-// flight for it), so it must not go on for ever.
-constexpr uint32_t most_attempts = 2;
+// flight for it) and must not take them all; two that really die one after the other are survived.
+constexpr uint32_t most_attempts = 3;
 
 // Errors that say "this connection is gone", not "this operation was wrong".
 bool connection_error(int error) noexcept {
