@@ -4,6 +4,7 @@
 #   ./test.sh            everything
 #   ./test.sh --native   the native core only
 #   ./test.sh --managed  the managed tests only
+#   ./test.sh --soak MINUTES [SEED]  everything mixed at random, all repetitions, and libFuzzer on the decoders
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 
 native=1 managed=1
@@ -11,12 +12,13 @@ case "${1:-}" in
   "") ;;
   --native) managed=0 ;;
   --managed) native=0 ;;
-  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  --soak) exec tests/soak/soak.sh "${@:2}" ;;
+  -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) fail "unknown option $1 (try --help)" ;;
 esac
 
 # g++ and binutils are also what NativeAOT links with (tests/Aot); it needs no further -dev packages.
-need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 binutils clang-tidy clang-format
+need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 binutils clang-tidy clang-format iproute2 util-linux
 need_dotnet
 
 logs=$(mktemp -d)
