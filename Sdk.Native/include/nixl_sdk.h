@@ -24,7 +24,7 @@ extern "C" {
 
 #define NIXL_EXPORT __attribute__((visibility("default")))
 
-#define NIXL_ABI_VERSION 2u
+#define NIXL_ABI_VERSION 3u
 #define NIXL_NAME_MAX 128u                /* agent names match [A-Za-z0-9._-]{1,128} */
 #define NIXL_NOTIFICATION_MAX 65536u      /* bytes of a notification's payload */
 #define NIXL_TEXT_MAX 512u
@@ -104,6 +104,13 @@ typedef enum nixl_post_flags {
     NIXL_POST_NOTIFY = 1 /* deliver `notification` (may be empty) once every byte of the request is visible at the peer */
 } nixl_post_flags_t;
 
+/* Small pieces of a WRITE over the fabric: gathered into staging memory, written at once, scattered by the peer. */
+typedef enum nixl_packing {
+    NIXL_PACKING_AUTO = 0,  /* where it is cheaper than one operation per piece */
+    NIXL_PACKING_NEVER = 1,
+    NIXL_PACKING_ALWAYS = 2 /* every piece up to the largest packed one, in every request */
+} nixl_packing_t;
+
 typedef struct nixl_agent nixl_agent_t;
 
 /* The calling thread's last failure. Meaningful only directly after a call that returned a negative status. */
@@ -139,6 +146,10 @@ typedef struct nixl_agent_params {
     uint64_t quiesce_grace_ns;       /* after a missed deadline, before quiescence is forced [1 s] */
     const char* fabric_library;      /* path or soname [libfabric.so.1] */
     const char* fabric_provider;     /* [tcp;ofi_rxm] */
+    uint64_t packing_piece_bytes;    /* pieces below this are packed [by the provider's costs; see nixl_agent_describe] */
+    uint64_t staging_bytes;          /* for the packing rings of all connections, each way [128 MiB] */
+    uint32_t packing;                /* nixl_packing_t [auto] */
+    uint32_t reserved;
 } nixl_agent_params_t;
 
 typedef struct nixl_arena_params {

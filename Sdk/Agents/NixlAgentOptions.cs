@@ -63,6 +63,17 @@ public sealed class NixlAgentOptions
     [Range(0L, long.MaxValue)]
     public long ChunkBytes { get; set; }
 
+    /// <summary>Whether small pieces are gathered into few large writes. [<see cref="PackingMode.Auto"/>]</summary>
+    public PackingMode Packing { get; set; }
+
+    /// <summary>Pieces below this many bytes are packed. [by the provider's costs]</summary>
+    [Range(0L, long.MaxValue)]
+    public long PackingPieceBytes { get; set; }
+
+    /// <summary>Staging memory for the packing of all connections, each way; where it is used up, pieces go one by one. [128 MiB]</summary>
+    [Range(0L, long.MaxValue)]
+    public long StagingBytes { get; set; }
+
     /// <summary>Path or soname of libfabric. [libfabric.so.1]</summary>
     public string? FabricLibrary { get; set; }
 
@@ -95,6 +106,9 @@ public sealed class NixlAgentOptions
         InRange(nameof(WindowOperations), WindowOperations, 0, 1 << 20);
         InRange(nameof(WindowBytes), WindowBytes, 0, long.MaxValue);
         InRange(nameof(ChunkBytes), ChunkBytes, 0, long.MaxValue);
+        InRange(nameof(Packing), (long)Packing, (long)PackingMode.Auto, (long)PackingMode.Always);
+        InRange(nameof(PackingPieceBytes), PackingPieceBytes, 0, long.MaxValue);
+        InRange(nameof(StagingBytes), StagingBytes, 0, long.MaxValue);
         NotNegative(nameof(DefaultTimeout), DefaultTimeout);
         NotNegative(nameof(SuspectAfter), SuspectAfter);
         NotNegative(nameof(QuiesceGrace), QuiesceGrace);

@@ -61,6 +61,17 @@ public sealed class NixlOptions
     [Range(0, (double)long.MaxValue)]
     public long ChunkBytes { get; set; }
 
+    /// <summary>Whether small pieces are gathered into few large writes: Auto, Never or Always. [Auto]</summary>
+    public PackingMode Packing { get; set; }
+
+    /// <summary>Pieces below this many bytes are packed. [by the provider's costs]</summary>
+    [Range(0, (double)long.MaxValue)]
+    public long PackingPieceBytes { get; set; }
+
+    /// <summary>Staging memory for the packing of all connections, each way. [128 MiB]</summary>
+    [Range(0, (double)long.MaxValue)]
+    public long StagingBytes { get; set; }
+
     /// <summary>Path or soname of libfabric. [libfabric.so.1]</summary>
     public string? FabricLibrary { get; set; }
 

@@ -21,6 +21,9 @@ internal static class NixlOptionsMapping
         WindowBytes = options.WindowBytes,
         WindowOperations = options.WindowOperations,
         ChunkBytes = options.ChunkBytes,
+        Packing = options.Packing,
+        PackingPieceBytes = options.PackingPieceBytes,
+        StagingBytes = options.StagingBytes,
         FabricLibrary = options.FabricLibrary,
         FabricProvider = options.FabricProvider,
         Metadata = new MetadataOptions

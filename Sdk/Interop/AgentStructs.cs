@@ -42,6 +42,10 @@ internal unsafe struct NativeAgentParams
     public ulong QuiesceGraceNs;
     public byte* FabricLibrary;
     public byte* FabricProvider;
+    public ulong PackingPieceBytes;
+    public ulong StagingBytes;
+    public uint Packing;
+    public uint Reserved;
 }
 
 /// <summary>nixl_transport_counters</summary>
@@ -75,7 +79,7 @@ internal struct NativeLoopbackFaults
 /// <summary>The #defines of the header.</summary>
 internal static class NativeConstants
 {
-    public const uint AbiVersion = 2;
+    public const uint AbiVersion = 3;
     public const int NameMax = 128;
     public const int NotificationMax = 65536;
     public const int TextMax = 512;

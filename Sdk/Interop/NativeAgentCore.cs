@@ -42,6 +42,9 @@ internal sealed unsafe class NativeAgentCore : AgentCore
                 QuiesceGraceNs = Durations.ToNanoseconds(options.QuiesceGrace),
                 FabricLibrary = library,
                 FabricProvider = provider,
+                PackingPieceBytes = (ulong)options.PackingPieceBytes,
+                StagingBytes = (ulong)options.StagingBytes,
+                Packing = (uint)options.Packing,
             };
             nint agent;
             var status = (NixlStatus)NativeMethods.AgentCreate(&parameters, &agent);

@@ -63,6 +63,10 @@ constexpr field fields_of_nixl_agent_params[] = {
     FIELD(nixl_agent_params_t, quiesce_grace_ns),
     FIELD(nixl_agent_params_t, fabric_library),
     FIELD(nixl_agent_params_t, fabric_provider),
+    FIELD(nixl_agent_params_t, packing_piece_bytes),
+    FIELD(nixl_agent_params_t, staging_bytes),
+    FIELD(nixl_agent_params_t, packing),
+    FIELD(nixl_agent_params_t, reserved),
 };
 constexpr field fields_of_nixl_arena_params[] = {
     FIELD(nixl_arena_params_t, struct_size), FIELD(nixl_arena_params_t, huge_pages),
@@ -248,6 +252,12 @@ constexpr value values_of_nixl_post_flags[] = {
     VALUE(NIXL_POST_NOTIFY),
 };
 
+constexpr value values_of_nixl_packing[] = {
+    VALUE(NIXL_PACKING_AUTO),
+    VALUE(NIXL_PACKING_NEVER),
+    VALUE(NIXL_PACKING_ALWAYS),
+};
+
 #define ENUMERATION(name)                                                                                              \
     enumeration {                                                                                                      \
 #name, values_of_##name, std::size(values_of_##name)                                                           \
@@ -256,7 +266,7 @@ constexpr enumeration enumerations[] = {
     ENUMERATION(nixl_status),      ENUMERATION(nixl_memory_kind), ENUMERATION(nixl_op),
     ENUMERATION(nixl_transport),   ENUMERATION(nixl_list_mode),   ENUMERATION(nixl_event_kind),
     ENUMERATION(nixl_event_flags), ENUMERATION(nixl_peer_state),  ENUMERATION(nixl_post_flags),
-    ENUMERATION(nixl_wait),
+    ENUMERATION(nixl_wait),        ENUMERATION(nixl_packing),
 };
 
 // No hidden padding: every byte of every struct belongs to a field, so that bindings can mirror them blindly.

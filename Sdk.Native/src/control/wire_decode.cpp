@@ -9,6 +9,8 @@ namespace nixl::control {
 namespace {
 
 constexpr std::size_t coverage_run_bytes = 20;
+constexpr std::size_t rail_count_bytes = 8;
+constexpr std::size_t immediate_bytes = 4;
 
 // HELLO and WELCOME may grow at the end in later protocol versions; every other message must be exactly as long as its
 // fields, because both ends have agreed on a version by then.
@@ -22,6 +24,20 @@ wire_error read(const wire_reader& r) noexcept {
     return r.ok() ? nullptr : "body too short, or a length beyond its limit";
 }
 
+// What NOTIFY and RETIRE expect: each rail once, in rising order, with at least one completion.
+wire_error check_expected(std::span<const std::uint8_t> expected) noexcept {
+    rail_count last, next;
+    for (std::size_t i = 0; decode_rail_count(expected, i, next); ++i, last = next) {
+        if (next.rail >= max_rails)
+            return "expected completions: no such rail";
+        if (i != 0 && next.rail <= last.rail)
+            return "expected completions: a rail twice, or out of order";
+        if (next.count == 0)
+            return "expected completions: none on a rail";
+    }
+    return nullptr;
+}
+
 bool is_power_of_two(std::uint64_t v) noexcept {
     return v != 0 && (v & (v - 1)) == 0;
 }
@@ -29,9 +45,10 @@ bool is_power_of_two(std::uint64_t v) noexcept {
 } // namespace
 
 const char* message_name(message_type type) noexcept {
-    static constexpr const char* names[] = {"?",      "HELLO",     "WELCOME", "REJECT",   "NOTIFY", "NOTIFY_ACK",
-                                            "CREDIT", "PING",      "PONG",    "BYE",      "FENCE",  "FENCE_ACK",
-                                            "SYNC",   "SYNC_DONE", "ARENA",   "EXTENSION"};
+    static constexpr const char* names[] = {"?",          "HELLO",         "WELCOME",        "REJECT",        "NOTIFY",
+                                            "NOTIFY_ACK", "CREDIT",        "PING",           "PONG",          "BYE",
+                                            "FENCE",      "FENCE_ACK",     "SYNC",           "SYNC_DONE",     "ARENA",
+                                            "EXTENSION",  "ARRIVAL_GRANT", "ARRIVAL_CREDIT", "ARRIVAL_RETIRE"};
     const auto i = static_cast<std::size_t>(type);
     return i < std::size(names) ? names[i] : names[0];
 }
@@ -51,7 +68,7 @@ wire_error decode(std::span<const std::uint8_t> header, frame_header& m) noexcep
     if (version != frame_version)
         return "frame version: not spoken here";
     if (type < static_cast<std::uint8_t>(message_type::hello) ||
-        type > static_cast<std::uint8_t>(message_type::extension))
+        type > static_cast<std::uint8_t>(message_type::arrival_retire))
         return "frame type: unknown";
     if (m.fds > max_frame_fds)
         return "frame descriptors: too many";
@@ -119,15 +136,18 @@ wire_error decode(std::span<const std::uint8_t> body, notify& m) noexcept {
     const auto with_transfer = r.u32();
     m.request_bytes = r.u64();
     m.request_operations = r.u64();
-    m.arrival_slot = r.u32();
-    m.arrival_generation = r.u32();
-    m.expected_completions = r.u64();
+    m.arrival = arrival_tag::from(r.u32());
+    m.arrival_attempt = r.u32();
+    m.rails = r.u32();
     m.coverage_runs = r.u32();
     const auto payload_length = r.u32();
+    if (m.rails > max_rails)
+        return "NOTIFY rails: too many";
     if (m.coverage_runs > max_coverage_runs)
         return "NOTIFY coverage: too many runs";
     if (payload_length > NIXL_NOTIFICATION_MAX)
         return "NOTIFY payload: longer than a notification may be";
+    m.expected = r.bytes(m.rails * rail_count_bytes);
     m.coverage = r.bytes(m.coverage_runs * coverage_run_bytes);
     m.payload = r.bytes(payload_length);
     if (auto e = finished(r))
@@ -139,13 +159,11 @@ wire_error decode(std::span<const std::uint8_t> body, notify& m) noexcept {
     if (with_transfer > 1)
         return "NOTIFY with_transfer: neither 0 nor 1";
     m.with_transfer = with_transfer == 1;
-    if (m.arrival_slot >= 1u << 24)
-        return "NOTIFY arrival slot: more than 24 bits";
-    if (m.arrival_generation >= 1u << 8)
-        return "NOTIFY arrival generation: more than 8 bits";
-    if (!m.with_transfer && (m.request_bytes != 0 || m.request_operations != 0 || m.expected_completions != 0))
+    if (m.arrival.slot == 0 && (m.rails != 0 || m.arrival.generation != 0 || m.arrival_attempt != 0))
+        return "NOTIFY without an arrival slot, but with completions to count";
+    if (!m.with_transfer && (m.request_bytes != 0 || m.request_operations != 0 || m.arrival.slot != 0))
         return "NOTIFY free-standing, but with sizes of a transfer";
-    return nullptr;
+    return check_expected(m.expected);
 }
 
 wire_error decode(std::span<const std::uint8_t> body, notify_ack& m) noexcept {
@@ -187,14 +205,10 @@ wire_error decode(std::span<const std::uint8_t> body, fence& m) noexcept {
     wire_reader r(body);
     m.id = r.u64();
     m.rail = r.u32();
-    m.arrival_slot = r.u32();
-    m.arrival_generation = r.u32();
-    m.attempt = r.u32();
+    (void)r.u32();
     if (auto e = finished(r))
         return e;
-    if (m.arrival_slot >= 1u << 24)
-        return "FENCE arrival slot: more than 24 bits";
-    return m.arrival_generation < 1u << 8 ? nullptr : "FENCE arrival generation: more than 8 bits";
+    return m.rail < max_rails || m.rail == every_rail ? nullptr : "FENCE rail: no such rail";
 }
 
 wire_error decode(std::span<const std::uint8_t> body, fence_ack& m) noexcept {
@@ -243,6 +257,62 @@ wire_error decode(std::span<const std::uint8_t> body, extension& m) noexcept {
     m.kind = r.u32();
     m.bytes = r.text(max_transport_bytes);
     return finished(r);
+}
+
+wire_error decode(std::span<const std::uint8_t> body, arrival_grant& m) noexcept {
+    wire_reader r(body);
+    m.count = r.u32();
+    if (m.count == 0 || m.count > max_arrival_grant)
+        return "ARRIVAL_GRANT count: zero or beyond the limit";
+    m.immediates = r.bytes(m.count * immediate_bytes);
+    if (auto e = finished(r))
+        return e;
+    std::uint32_t immediate = 0;
+    for (std::size_t i = 0; decode_immediate(m.immediates, i, immediate); ++i)
+        if (arrival_tag::from(immediate).slot == 0)
+            return "ARRIVAL_GRANT slot: zero";
+    return nullptr;
+}
+
+wire_error decode(std::span<const std::uint8_t> body, arrival_credit& m) noexcept {
+    wire_reader r(body);
+    m.rail = r.u32();
+    m.count = r.u32();
+    if (auto e = finished(r))
+        return e;
+    if (m.rail >= max_rails)
+        return "ARRIVAL_CREDIT rail: no such rail";
+    return m.count != 0 && m.count <= max_credits ? nullptr : "ARRIVAL_CREDIT count: zero or beyond the limit";
+}
+
+wire_error decode(std::span<const std::uint8_t> body, arrival_retire& m) noexcept {
+    wire_reader r(body);
+    m.arrival = arrival_tag::from(r.u32());
+    m.attempt = r.u32();
+    m.rails = r.u32();
+    (void)r.u32();
+    if (m.rails > max_rails)
+        return "ARRIVAL_RETIRE rails: too many";
+    m.expected = r.bytes(m.rails * rail_count_bytes);
+    if (auto e = finished(r))
+        return e;
+    return m.arrival.slot != 0 ? check_expected(m.expected) : "ARRIVAL_RETIRE slot: zero";
+}
+
+bool decode_rail_count(std::span<const std::uint8_t> expected, std::size_t index, rail_count& count) noexcept {
+    if (index >= expected.size() / rail_count_bytes)
+        return false;
+    wire_reader r(expected.subspan(index * rail_count_bytes, rail_count_bytes));
+    count.rail = r.u32();
+    count.count = r.u32();
+    return r.ok();
+}
+
+bool decode_immediate(std::span<const std::uint8_t> immediates, std::size_t index, std::uint32_t& immediate) noexcept {
+    if (index >= immediates.size() / immediate_bytes)
+        return false;
+    immediate = wire_reader(immediates.subspan(index * immediate_bytes, immediate_bytes)).u32();
+    return true;
 }
 
 bool decode_coverage_run(std::span<const std::uint8_t> coverage, std::size_t index, coverage_run& run) noexcept {

@@ -77,11 +77,12 @@ void encode(std::vector<std::uint8_t>& out, const notify& m) {
     f.body.u32(m.with_transfer ? 1 : 0);
     f.body.u64(m.request_bytes);
     f.body.u64(m.request_operations);
-    f.body.u32(m.arrival_slot);
-    f.body.u32(m.arrival_generation);
-    f.body.u64(m.expected_completions);
+    f.body.u32(m.arrival.immediate());
+    f.body.u32(m.arrival_attempt);
+    f.body.u32(m.rails);
     f.body.u32(m.coverage_runs);
     f.body.u32(static_cast<std::uint32_t>(m.payload.size()));
+    f.body.bytes(m.expected);
     f.body.bytes(m.coverage);
     f.body.bytes(m.payload);
 }
@@ -118,9 +119,7 @@ void encode(std::vector<std::uint8_t>& out, const fence& m) {
     frame f(out, message_type::fence);
     f.body.u64(m.id);
     f.body.u32(m.rail);
-    f.body.u32(m.arrival_slot);
-    f.body.u32(m.arrival_generation);
-    f.body.u32(m.attempt);
+    f.body.u32(0);
 }
 
 void encode(std::vector<std::uint8_t>& out, const fence_ack& m) {
@@ -153,6 +152,37 @@ void encode(std::vector<std::uint8_t>& out, const extension& m, std::uint8_t fds
     frame f(out, message_type::extension, fds);
     f.body.u32(m.kind);
     f.body.text(m.bytes);
+}
+
+void encode(std::vector<std::uint8_t>& out, const arrival_grant& m) {
+    frame f(out, message_type::arrival_grant);
+    f.body.u32(m.count);
+    f.body.bytes(m.immediates);
+}
+
+void encode(std::vector<std::uint8_t>& out, const arrival_credit& m) {
+    frame f(out, message_type::arrival_credit);
+    f.body.u32(m.rail);
+    f.body.u32(m.count);
+}
+
+void encode(std::vector<std::uint8_t>& out, const arrival_retire& m) {
+    frame f(out, message_type::arrival_retire);
+    f.body.u32(m.arrival.immediate());
+    f.body.u32(m.attempt);
+    f.body.u32(m.rails);
+    f.body.u32(0);
+    f.body.bytes(m.expected);
+}
+
+void encode_rail_count(std::vector<std::uint8_t>& out, rail_count count) {
+    wire_writer w(out);
+    w.u32(count.rail);
+    w.u32(count.count);
+}
+
+void encode_immediate(std::vector<std::uint8_t>& out, std::uint32_t immediate) {
+    wire_writer(out).u32(immediate);
 }
 
 void encode_coverage_run(std::vector<std::uint8_t>& out, const coverage_run& run) {

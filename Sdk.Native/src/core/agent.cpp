@@ -55,6 +55,9 @@ failure read_settings(const nixl_agent_params_t& p, agent_settings& s) {
     set_if(s.window_operations, p.window_operations);
     set_if(s.window_bytes, p.window_bytes);
     set_if(s.chunk_bytes, p.chunk_bytes);
+    set_if(s.packing, p.packing);
+    set_if(s.packing_piece_bytes, p.packing_piece_bytes);
+    set_if(s.staging_bytes, p.staging_bytes);
     set_if(s.spin_ns, p.spin_ns);
     set_if(s.default_timeout_ns, p.default_timeout_ns);
     set_if(s.suspect_after_ns, p.suspect_after_ns);
@@ -65,6 +68,7 @@ failure read_settings(const nixl_agent_params_t& p, agent_settings& s) {
           in_range("window_operations", s.window_operations, 1, 1u << 20),
           in_range("window_bytes", s.window_bytes, 4096, 1ull << 40),
           in_range("chunk_bytes", s.chunk_bytes, 4096, 1u << 30), in_range("spin_ns", s.spin_ns, 0, 1'000'000'000u),
+          in_range("packing", s.packing, NIXL_PACKING_AUTO, NIXL_PACKING_ALWAYS),
           take_string("listen_host", p.listen_host, s.listen_host),
           take_string("advertise_host", p.advertise_host, s.advertise_host),
           take_string("fabric_library", p.fabric_library, s.fabric_library),

@@ -18,7 +18,7 @@ void operation::reset() noexcept {
     context = nullptr;
     holds.reset();
     stage = 0;
-    settled = failed = false;
+    settled = failed = packed = false;
     outstanding_operations = outstanding_bytes = 0;
     bytes_done = operations = 0;
     notification_sequence = 0;

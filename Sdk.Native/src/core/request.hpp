@@ -62,6 +62,7 @@ struct request {
     uint32_t stage = 0;          // the transport's state machine
     bool settled = false;        // set it when you report, to keep "exactly once"
     bool failed = false;
+    bool packed = false; // small pieces go through staging memory (fabric)
     uint64_t outstanding_operations = 0;
     uint64_t outstanding_bytes = 0;
     uint64_t bytes_done = 0; // reported as moved: counted by the transport when an operation has completed

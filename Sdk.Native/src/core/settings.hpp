@@ -20,6 +20,9 @@ struct agent_settings {
     uint32_t window_operations = 256;
     uint64_t window_bytes = 8u << 20;
     uint64_t chunk_bytes = 1u << 20;
+    uint32_t packing = NIXL_PACKING_AUTO;
+    uint64_t packing_piece_bytes = 0;    // pieces below this are packed; 0: from the transport's costs
+    uint64_t staging_bytes = 128u << 20; // for all packing rings of the agent
     uint64_t spin_ns = 50'000;
     uint64_t default_timeout_ns = 30'000'000'000u;
     uint64_t suspect_after_ns = 5'000'000'000u;

@@ -43,7 +43,14 @@ access_token token() {
 
 const std::string payload_text(1000, 'p');
 
-notify sample_notify(const bytes& coverage) {
+bytes sample_expected() {
+    bytes expected;
+    encode_rail_count(expected, {1, 9});
+    encode_rail_count(expected, {31, 0xFFFF'FFFF});
+    return expected;
+}
+
+notify sample_notify(const bytes& coverage, const bytes& expected) {
     notify m;
     m.sequence = 77;
     m.request.lease_token = 0x1122334455667788;
@@ -52,9 +59,10 @@ notify sample_notify(const bytes& coverage) {
     m.with_transfer = true;
     m.request_bytes = 1ull << 40;
     m.request_operations = 12;
-    m.arrival_slot = (1u << 24) - 1;
-    m.arrival_generation = 255;
-    m.expected_completions = 9;
+    m.arrival = {max_arrival_slot, 255};
+    m.arrival_attempt = 2;
+    m.rails = static_cast<std::uint32_t>(expected.size() / 8);
+    m.expected = expected;
     m.coverage_runs = static_cast<std::uint32_t>(coverage.size() / 20);
     m.coverage = coverage;
     m.payload = {reinterpret_cast<const std::uint8_t*>(payload_text.data()), payload_text.size()};
@@ -74,18 +82,24 @@ std::vector<sample> samples() {
         make(hello{1, 2, NIXL_TRANSPORT_LOCAL, "prefill-0", 11, "decode.1", 22, token(), "extra"}, "HELLO", true));
     all.push_back(make(welcome{1, 256, "welcome bytes"}, "WELCOME", true));
     all.push_back(make(reject{NIXL_ERR_STALE_PEER, "restarted"}, "REJECT"));
-    all.push_back(make(sample_notify(sample_coverage()), "NOTIFY"));
+    all.push_back(make(sample_notify(sample_coverage(), sample_expected()), "NOTIFY"));
     all.push_back(make(notify_ack{77, NIXL_SUCCESS}, "NOTIFY_ACK"));
     all.push_back(make(credit{12}, "CREDIT"));
     all.push_back(make(ping{5}, "PING"));
     all.push_back(make(pong{5}, "PONG"));
     all.push_back(make(bye{NIXL_ERR_CLOSED, "closing"}, "BYE"));
-    all.push_back(make(fence{1, 2, 3, 4, 5}, "FENCE"));
+    all.push_back(make(fence{1, 2}, "FENCE"));
     all.push_back(make(fence_ack{1, NIXL_SUCCESS}, "FENCE_ACK"));
     all.push_back(make(sync{3}, "SYNC"));
     all.push_back(make(sync_done{3}, "SYNC_DONE"));
     all.push_back(make(arena{99, 1u << 21, 1u << 21, true}, "ARENA"));
     all.push_back(make(extension{4, "opaque"}, "EXTENSION"));
+    bytes immediates;
+    encode_immediate(immediates, arrival_tag{1, 0}.immediate());
+    encode_immediate(immediates, arrival_tag{max_arrival_slot, 255}.immediate());
+    all.push_back(make(arrival_grant{2, immediates}, "ARRIVAL_GRANT"));
+    all.push_back(make(arrival_credit{31, 12}, "ARRIVAL_CREDIT"));
+    all.push_back(make(arrival_retire{{7, 3}, 1, 2, sample_expected()}, "ARRIVAL_RETIRE"));
     return all;
 }
 
@@ -103,7 +117,7 @@ TEST(wire, every_message_type_has_a_sample_and_its_name_in_the_header) {
         EXPECT_EQ(s.frame.size() - frame_header_bytes, h.body_length);
         EXPECT_EQ(nullptr, s.decode(body_of(s.frame))) << s.name;
     }
-    EXPECT_EQ(static_cast<std::uint8_t>(message_type::extension) + 1, expected);
+    EXPECT_EQ(static_cast<std::uint8_t>(message_type::arrival_retire) + 1, expected);
 }
 
 TEST(wire, a_body_cut_at_any_byte_is_refused) {
@@ -143,7 +157,7 @@ TEST(wire, hello_comes_back_field_by_field) {
 TEST(wire, notify_comes_back_field_by_field) {
     const bytes coverage = sample_coverage();
     bytes frame;
-    encode(frame, sample_notify(coverage));
+    encode(frame, sample_notify(coverage, sample_expected()));
     notify m;
     ASSERT_EQ(nullptr, decode(body_of(frame), m));
     EXPECT_EQ(77u, m.sequence);
@@ -153,9 +167,13 @@ TEST(wire, notify_comes_back_field_by_field) {
     EXPECT_TRUE(m.with_transfer);
     EXPECT_EQ(1ull << 40, m.request_bytes);
     EXPECT_EQ(12u, m.request_operations);
-    EXPECT_EQ((1u << 24) - 1, m.arrival_slot);
-    EXPECT_EQ(255u, m.arrival_generation);
-    EXPECT_EQ(9u, m.expected_completions);
+    EXPECT_EQ((arrival_tag{max_arrival_slot, 255}), m.arrival);
+    EXPECT_EQ(2u, m.arrival_attempt);
+    ASSERT_EQ(2u, m.rails);
+    rail_count count;
+    ASSERT_TRUE(decode_rail_count(m.expected, 1, count));
+    EXPECT_EQ((rail_count{31, 0xFFFF'FFFF}), count);
+    EXPECT_FALSE(decode_rail_count(m.expected, 2, count));
     ASSERT_EQ(2u, m.coverage_runs);
     coverage_run run;
     ASSERT_TRUE(decode_coverage_run(m.coverage, 1, run));
@@ -176,25 +194,36 @@ TEST(wire, sizes_beyond_the_limits_are_refused) {
         EXPECT_NE(nullptr, decode(body_of(frame), out)) << what;
     };
     const bytes big(NIXL_NOTIFICATION_MAX + 1, 1);
-    notify n = sample_notify({});
+    notify n = sample_notify({}, {});
     n.payload = big;
     refuse(n, "payload");
-    n = sample_notify({});
+    n = sample_notify({}, {});
     n.coverage_runs = max_coverage_runs + 1;
     refuse(n, "coverage runs");
-    n = sample_notify({});
-    n.arrival_slot = 1u << 24;
-    refuse(n, "arrival slot");
-    n = sample_notify({});
-    n.arrival_generation = 256;
-    refuse(n, "arrival generation");
-    n = sample_notify({});
+    n = sample_notify({}, {});
+    n.rails = max_rails + 1;
+    refuse(n, "rails");
+    n = sample_notify({}, sample_expected());
+    n.arrival = {};
+    refuse(n, "completions without a slot");
+    const auto expecting = [](std::initializer_list<rail_count> counts) {
+        bytes b;
+        for (const rail_count c : counts)
+            encode_rail_count(b, c);
+        return b;
+    };
+    for (const bytes& wrong :
+         {expecting({{1, 1}, {1, 1}}), expecting({{2, 1}, {1, 1}}), expecting({{max_rails, 1}}), expecting({{0, 0}})}) {
+        refuse(sample_notify({}, wrong), "expected");
+        refuse(arrival_retire{{7, 3}, 0, static_cast<std::uint32_t>(wrong.size() / 8), wrong}, "expected");
+    }
+    n = sample_notify({}, {});
     n.op = 2;
     refuse(n, "op");
-    n = sample_notify({});
+    n = sample_notify({}, {});
     n.with_transfer = false;
     refuse(n, "free-standing with sizes");
-    n = sample_notify({});
+    n = sample_notify({}, {});
     n.sequence = 0;
     refuse(n, "sequence");
     const std::string long_name(NIXL_NAME_MAX + 1, 'a');
@@ -214,6 +243,13 @@ TEST(wire, sizes_beyond_the_limits_are_refused) {
     refuse(arena{1, 1ull << 50, 4096, false}, "arena too long");
     refuse(arena{1, 4096, 12288, false}, "page size");
     refuse(extension{1, long_bytes}, "extension");
+    refuse(fence{1, max_rails}, "rail");
+    refuse(arrival_grant{0, {}}, "no slots");
+    refuse(arrival_grant{1, bytes(4)}, "slot 0");
+    refuse(arrival_grant{max_arrival_grant + 1, bytes(4 * (max_arrival_grant + 1), 1)}, "slots");
+    refuse(arrival_credit{0, 0}, "no credit");
+    refuse(arrival_credit{max_rails, 1}, "credit of a rail");
+    refuse(arrival_retire{{0, 0}, 0, 0, {}}, "retire slot 0");
 }
 
 TEST(wire, headers_are_checked) {
@@ -229,7 +265,7 @@ TEST(wire, headers_are_checked) {
     EXPECT_NE(nullptr, with(0, 'X'));
     EXPECT_NE(nullptr, with(1, 9));
     EXPECT_NE(nullptr, with(2, 0));
-    EXPECT_NE(nullptr, with(2, 16));
+    EXPECT_NE(nullptr, with(2, 19));
     EXPECT_NE(nullptr, with(3, max_frame_fds + 1));
     EXPECT_NE(nullptr, with(7, 1)); // 16 MiB
     frame_header out;

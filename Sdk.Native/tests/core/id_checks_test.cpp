@@ -27,11 +27,32 @@ TEST(id_checks, the_largest_id_is_no_overflow) {
     EXPECT_TRUE(check_ids_in_range(ids.data(), 1, uint64_t{1} << 33, "x").ok());
 }
 
+// Each id that is too large, at random places, for lists of all sizes.
+TEST(id_checks, no_id_out_of_range_gets_through) {
+    std::mt19937 random(3);
+    for (const uint64_t entries :
+         {1ull, 2ull, 1000ull, 0x7fff'ffffull, 0x8000'0000ull, 0x8000'0001ull, 0xffff'ffffull}) {
+        for (unsigned round = 0; round < 200; ++round) {
+            std::vector<uint32_t> ids(1 + random() % 70);
+            for (uint32_t& id : ids)
+                id = static_cast<uint32_t>(random() % entries);
+            ASSERT_TRUE(check_ids_in_range(ids.data(), ids.size(), entries, "x").ok());
+            const std::size_t at = random() % ids.size();
+            const uint64_t beyond = (uint64_t{1} << 32) - entries;
+            const uint64_t by = round == 0 ? 0 : round == 1 ? beyond - 1 : random() % beyond;
+            ids[at] = static_cast<uint32_t>(entries + by);
+            const failure f = check_ids_in_range(ids.data(), ids.size(), entries, "x");
+            ASSERT_FALSE(f.ok()) << entries << " " << ids[at];
+            ASSERT_EQ(f.entry, at);
+        }
+    }
+}
+
 // Every size class and both methods, against a std::set.
 TEST(id_checks, duplicates_are_found_wherever_they_are) {
     std::mt19937 random(7);
     buffer_pool pool;
-    for (const uint64_t entries : {20ull, 1000ull, 100'000ull, 1ull << 32}) {
+    for (const uint64_t entries : {20ull, 1000ull, 100'000ull, 5'000'000ull, 1ull << 32}) {
         for (const uint64_t count : {2ull, 16ull, 17ull, 500ull, 5000ull}) {
             if (count > entries)
                 continue;

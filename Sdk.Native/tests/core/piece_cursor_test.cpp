@@ -148,6 +148,83 @@ void check(const scenario& s, std::mt19937& random) {
     }
 }
 
+// Compares the bytes of a run with the reference from byte `at` on.
+void expect_bytes(const piece& p, const std::vector<byte_move>& expected, std::size_t at) {
+    ASSERT_LE(at + p.length, expected.size());
+    ASSERT_EQ(p.entry, expected[at].entry);
+    for (uint64_t b = 0; b < p.length; ++b) {
+        const byte_move& e = expected[at + b];
+        ASSERT_EQ(reinterpret_cast<uint64_t>(p.local) + b, e.local) << "byte " << at + b;
+        ASSERT_EQ(p.remote + b, e.remote) << "byte " << at + b;
+        ASSERT_EQ(p.local_memory, e.from);
+        ASSERT_EQ(p.remote_memory, e.to);
+    }
+}
+
+bool continues(const byte_move& last, const byte_move& next) {
+    return next.local == last.local + 1 && next.remote == last.remote + 1 && next.from == last.from &&
+           next.to == last.to;
+}
+
+// Walks in batches of random limits, now and then with a peek and a partial advance in between, and compares every
+// byte.
+void check_batches(const scenario& s, std::mt19937& random) {
+    const std::vector<byte_move> expected = reference(s);
+    const uint64_t longest = std::ranges::max_element(s.local.regions, {}, &list_region::length)->length;
+    piece_cursor cursor = s.cursor();
+    std::vector<piece> out;
+    std::size_t at = 0;
+    bool cut = false; // the cursor may stand within a piece
+    while (!cursor.done()) {
+        if (random() % 4 == 0) {
+            piece p;
+            ASSERT_TRUE(cursor.peek(1 + random() % 700, p));
+            const uint64_t n = 1 + random() % p.length;
+            cursor.advance(n);
+            at += n;
+            cut = true;
+            continue;
+        }
+        out.assign(1 + random() % 12, {});
+        const uint64_t max_run = 1 + random() % (random() % 2 == 0 ? 700 : 20'000);
+        const uint64_t max_total = random() % 2 == 0 ? UINT64_MAX : 1 + random() % 3000;
+        const std::size_t n = cursor.next_batch(out, max_run, max_total);
+        ASSERT_GT(n, 0u);
+        ASSERT_LE(n, out.size());
+        uint64_t total = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            ASSERT_GT(out[i].length, 0u);
+            ASSERT_LE(out[i].length, max_run);
+            ASSERT_NO_FATAL_FAILURE(expect_bytes(out[i], expected, at + total));
+            total += out[i].length;
+            if (at + total == expected.size() || i + 1 == n)
+                continue;
+            // Within a batch a run ends where nothing continues it, or where the limit is: then less than a piece is
+            // missing to it.
+            if (continues(expected[at + total - 1], expected[at + total])) {
+                EXPECT_GT(out[i].length + longest, max_run);
+            }
+        }
+        ASSERT_LE(total, max_total);
+        // The batch ends with its room, with the limit of bytes (less than a piece missing), or with all bytes.
+        if (n < out.size() && at + total < expected.size()) {
+            EXPECT_GT(total + longest, max_total);
+        }
+        if (!cut && s.local_ids.size() > 1 && longest <= max_run && longest <= max_total &&
+            at + total < expected.size()) {
+            EXPECT_TRUE(expected[at + total].entry != expected[at + total - 1].entry ||
+                        expected[at + total].from != expected[at + total - 1].from ||
+                        expected[at + total].local != expected[at + total - 1].local + 1)
+                << "a piece was cut that is shorter than the limits";
+        }
+        cut = cut || longest > max_run || longest > max_total;
+        at += total;
+        ASSERT_EQ(cursor.remaining(), expected.size() - at);
+    }
+    EXPECT_EQ(at, expected.size());
+    EXPECT_EQ(cursor.next_batch(out, 1), 0u);
+}
+
 void make_random(scenario& s, std::mt19937& random) {
     const bool flat = random() % 2 == 0;
     const bool uniform = random() % 2 == 0;
@@ -197,7 +274,30 @@ TEST(piece_cursor, agrees_with_the_naive_reference) {
         make_random(s, random);
         SCOPED_TRACE("seed " + std::to_string(seed));
         ASSERT_NO_FATAL_FAILURE(check(s, random));
+        ASSERT_NO_FATAL_FAILURE(check_batches(s, random));
     }
+}
+
+TEST(piece_cursor, a_batch_merges_across_its_own_regions_and_stops_at_its_room) {
+    scenario s;
+    s.add(0x10000, 0x90000, 16, 4, 16, 16, true);
+    s.add(0x10040, 0x90040, 16, 4, 16, 16, false); // directly behind, in the same registration
+    s.finish(NIXL_LIST_BLOCK);
+    s.local_ids = s.remote_ids = {3, 0, 2};
+    std::vector<piece> out(2);
+    piece_cursor c = s.cursor();
+    ASSERT_EQ(c.next_batch(out, UINT64_MAX), 2u); // 3 | 0 …
+    EXPECT_EQ(out[1].length, 16u);
+    ASSERT_EQ(c.next_batch(out, UINT64_MAX), 2u); // 2 | 3, which ends the second region
+    EXPECT_EQ(out[0].remote, 0x90020u);
+    EXPECT_EQ(out[1].remote, 0x90070u);
+    ASSERT_EQ(c.next_batch(out, UINT64_MAX), 2u);
+    EXPECT_TRUE(c.done());
+
+    s.local_ids = s.remote_ids = {0, 1, 2, 3};
+    c = s.cursor();
+    ASSERT_EQ(c.next_batch(out, UINT64_MAX), 1u);
+    EXPECT_EQ(out[0].length, 128u);
 }
 
 TEST(piece_cursor, merges_neighbours_only_while_both_sides_continue) {

@@ -108,7 +108,9 @@ TEST(FabricFault, A_key_that_was_revoked_before_connecting_moves_nothing) {
     std::vector<std::byte> a_memory(layout.bytes());
     std::vector<std::byte> b_memory(layout.bytes());
     fill_poison(b_memory);
-    test_agent a("a");
+    agent_options one_by_one;
+    one_by_one.packing = NIXL_PACKING_NEVER; // a packed write would be refused by the peer, not by the provider
+    test_agent a("a", one_by_one);
     test_agent b("b");
     ASSERT_NE(a.add_region(a_memory), 0u);
     const uint64_t region = b.add_region(b_memory);

@@ -152,7 +152,7 @@ TEST_F(FabricHandshake, A_fence_is_answered_once_the_endpoint_is_closed_and_noti
     s.endpoint.addresses.front() = own->address();
     ASSERT_NO_FATAL_FAILURE(s.greet());
     ASSERT_TRUE(s.welcomed) << s.reason.text;
-    s.session->send(control::fence{41, 0, 0, 0, 0});
+    s.session->send(control::fence{41, 0});
     s.session->flush();
     EXPECT_TRUE(s.drive([&] { return s.fenced == 41; })) << s.reason.text;
     EXPECT_NE(s.session->notify({}), 0u);

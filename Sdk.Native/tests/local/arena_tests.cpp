@@ -5,9 +5,14 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <string_view>
 
 namespace nixl {
 namespace {
@@ -53,6 +58,82 @@ TEST(arena, says_which_pages_it_got) {
         EXPECT_EQ(2u << 20, demanded->length());
     } else {
         EXPECT_EQ(NIXL_ERR_NOT_SUPPORTED, f.status);
+    }
+}
+
+// What the kernel says about the mapping that begins at `at`: bytes in use, and bytes of them mapped as huge pages.
+struct mapped_pages {
+    std::uint64_t kib = 0;
+    std::uint64_t huge_kib = 0;
+};
+mapped_pages pages_of(const std::byte* at) {
+    std::ifstream smaps("/proc/self/smaps");
+    char head[32];
+    std::snprintf(head, sizeof head, "%lx-", reinterpret_cast<unsigned long>(at));
+    mapped_pages out;
+    bool here = false;
+    for (std::string line; std::getline(smaps, line);) {
+        unsigned long long begin = 0;
+        unsigned long long value = 0;
+        char key[64] = {};
+        if (std::sscanf(line.c_str(), "%llx-%*x ", &begin) == 1 && line.find(':') > line.find(' '))
+            here = line.rfind(head, 0) == 0;
+        else if (here && std::sscanf(line.c_str(), "%63[^:]: %llu kB", key, &value) == 2) {
+            const std::string_view k = key;
+            if (k == "Rss" || k == "Shared_Hugetlb" || k == "Private_Hugetlb")
+                out.kib += value;
+            if (k == "ShmemPmdMapped" || k == "Shared_Hugetlb" || k == "Private_Hugetlb")
+                out.huge_kib += value;
+        }
+    }
+    return out;
+}
+
+TEST(arena, the_pages_it_names_are_the_pages_it_has_on_both_sides) {
+    for (const std::uint32_t wish : {0u, 2u}) {
+        auto a = make(16u << 20, wish);
+        ASSERT_NE(nullptr, a);
+        const auto own = pages_of(a->address());
+        EXPECT_EQ(16u << 10, own.kib); // all there before anybody touches it
+        EXPECT_EQ(a->page_size() == 4096 ? 0u : 16u << 10, own.huge_kib);
+
+        a->address()[(3u << 20) + 5] = std::byte{42};
+        local::mapping m;
+        ASSERT_TRUE(local::mapping::map(a->fd(), a->length(), false, m).ok());
+        EXPECT_EQ(0u, pages_of(m.address()).kib);
+        if (a->page_size() != 4096) {
+            EXPECT_TRUE(m.collapse(0, m.length()));
+        }
+        m.prefault(0, m.length());
+        const auto others = pages_of(m.address());
+        EXPECT_EQ(16u << 10, others.kib);
+        EXPECT_EQ(a->page_size() == 4096 ? 0u : 16u << 10, others.huge_kib);
+        EXPECT_EQ(std::byte{42}, m.address()[(3u << 20) + 5]);
+        EXPECT_EQ(1,
+                  std::count_if(m.address(), m.address() + m.length(), [](std::byte b) { return b != std::byte{}; }));
+    }
+}
+
+// No page is left to be made by the first one who writes or reads.
+TEST(arena, first_touches_cost_no_fault) {
+    for (const std::uint32_t wish : {0u, 2u}) {
+        auto a = make(16u << 20, wish);
+        ASSERT_NE(nullptr, a);
+        local::mapping m;
+        ASSERT_TRUE(local::mapping::map(a->fd(), a->length(), false, m).ok());
+        if (a->page_size() != 4096)
+            (void)m.collapse(0, m.length());
+        for (std::uint64_t at = 0; at < m.length(); at += 3u << 20)
+            m.prefault(at, 3u << 20);
+        rusage before{};
+        rusage after{};
+        ::getrusage(RUSAGE_THREAD, &before);
+        for (std::uint64_t at = 0; at < m.length(); at += 4096) {
+            reinterpret_cast<volatile char*>(m.address())[at] = 1;
+            reinterpret_cast<volatile char*>(a->address())[at + 1] = 1;
+        }
+        ::getrusage(RUSAGE_THREAD, &after);
+        EXPECT_LE(after.ru_minflt - before.ru_minflt, 4) << (wish == 0 ? "huge" : "small");
     }
 }
 

@@ -35,6 +35,9 @@ test_agent::test_agent(const std::string& name, const agent_options& options) {
     p.max_notifications = options.max_notifications;
     p.window_operations = options.window_operations;
     p.window_bytes = options.window_bytes;
+    p.packing = options.packing;
+    p.packing_piece_bytes = options.packing_piece_bytes;
+    p.staging_bytes = options.staging_bytes;
     p.chunk_bytes = options.chunk_bytes;
     p.suspect_after_ns = options.suspect_after_ns;
     p.quiesce_grace_ns = options.quiesce_grace_ns;

@@ -27,6 +27,9 @@ struct agent_options {
     uint64_t chunk_bytes = 0;
     uint64_t suspect_after_ns = 0;
     uint64_t quiesce_grace_ns = 0;
+    uint32_t packing = NIXL_PACKING_AUTO;
+    uint64_t packing_piece_bytes = 0;
+    uint64_t staging_bytes = 0;
     std::string fabric_library;
     std::string fabric_provider;
     std::string listen_host;

@@ -38,6 +38,7 @@ public unsafe class AbiLayoutTests
         ["nixl_op"] = (typeof(TransferOperation), "NIXL_OP_"),
         ["nixl_transport"] = (typeof(NixlTransports), "NIXL_TRANSPORT_"),
         ["nixl_list_mode"] = (typeof(ListMode), "NIXL_LIST_"),
+        ["nixl_packing"] = (typeof(PackingMode), "NIXL_PACKING_"),
         ["nixl_event_kind"] = (typeof(NativeEventKind), "NIXL_EVENT_"),
         ["nixl_event_flags"] = (typeof(NativeEventFlags), "NIXL_EVENT_"),
         ["nixl_peer_state"] = (typeof(PeerState), "NIXL_PEER_"),

@@ -118,7 +118,9 @@ failure engine::start() {
     }
     // An aggregate: make_unique cannot make it before clang 16.
     // NOLINTNEXTLINE(modernize-make-unique)
-    environment_.reset(new environment{settings_, events_, loop_, openers_, count_, domains_});
+    environment_.reset(new environment{settings_, events_, loop_, openers_, count_, domains_,
+                                       packing::policy::choose(settings_, provider.provider()),
+                                       std::make_shared<packing::staging_budget>(settings_.staging_bytes), granted_});
     acceptor_ = std::make_shared<acceptor>(*this, std::move(listener));
     advertised_.provider = provider.provider();
     advertised_.host = advertise;
@@ -155,6 +157,14 @@ transport_description engine::describe() const {
                 {"provider_keys", l.provider_keys ? 1 : 0},
                 {"local_registration", l.local_registration ? 1 : 0},
                 {"rails", domains_.size()},
+                {"packing_mode", environment_->packing.mode},
+                {"packing_piece_bytes", environment_->packing.piece_bytes},
+                {"packing_operation_ns", environment_->packing.cost.operation_ns},
+                {"packing_piece_ns", environment_->packing.cost.piece_ns},
+                {"packing_byte_ps", environment_->packing.cost.byte_ps},
+                {"packing_round_trip_ns", environment_->packing.cost.round_trip_ns},
+                {"staging_bytes", settings_.staging_bytes},
+                {"staging_bytes_used", environment_->staging->used()},
                 {"control_port", advertised_.port}};
     return d;
 }
@@ -177,6 +187,7 @@ failure engine::register_region(local_region& r) noexcept {
     }
     transport_slot& slot = r.slot(NIXL_TRANSPORT_FABRIC);
     slot.handle = made.get(); // registration::of
+    granted_.add(made->name(), r.base, r.length);
     slot.state = std::move(made);
     return failure::success();
 }
@@ -186,6 +197,10 @@ failure engine::deregister_region(local_region& r, deadline until) noexcept {
     const auto region = std::static_pointer_cast<registration>(slot.state);
     if (region == nullptr) {
         return failure::success();
+    }
+    // First: from here on no packed piece is copied into it. Peers' own writes take longer to end.
+    if (!granted_.remove(region->name(), until)) {
+        return fail(NIXL_ERR_BUSY, "a packed write into the region is still being copied; deregister it again");
     }
     const uint64_t now = now_ns();
     const uint64_t grace = std::min(until.remaining_ns(now) / 2, settings_.quiesce_grace_ns);

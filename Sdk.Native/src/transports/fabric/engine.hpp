@@ -58,6 +58,7 @@ class engine final : private inbound_owner {
     struct counters count_;
     std::shared_ptr<const library> library_;
     domain_list domains_;
+    packing::granted_regions granted_;
     progress loop_;
     opener openers_;
     std::unique_ptr<environment> environment_;

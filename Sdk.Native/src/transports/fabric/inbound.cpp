@@ -102,6 +102,10 @@ bool inbound::advance(uint64_t) {
         }
         any |= n > 0;
     }
+    any |= scatter();
+    if (closed_) {
+        return true;
+    }
     if (const uint32_t credits = sender_->take_returned(); credits != 0) {
         session_->grant(credits);
         update_session();
@@ -126,8 +130,8 @@ void inbound::on_notify(control::session& s, const control::notify& m) {
     a.with_transfer = m.with_transfer;
     a.request_bytes = m.request_bytes;
     a.request_operations = m.request_operations;
-    a.arrival_slot = m.arrival_slot;
-    a.arrival_generation = m.arrival_generation;
+    a.arrival_slot = m.arrival.slot;
+    a.arrival_generation = m.arrival.generation;
     a.payload.assign(m.payload.begin(), m.payload.end());
     // Every write of the request was acknowledged as delivered before this message was sent.
     if (!env_.events.notification_arrived(std::move(a))) {
@@ -146,14 +150,23 @@ bool inbound::on_message(control::session& s, control::received_frame& frame) {
         if (f.rail >= rails_.size()) {
             return false;
         }
+        // What came through it and waits is not scattered either: the initiator repeats what was not answered.
+        if (scatterer_ != nullptr) {
+            scatterer_->clear();
+        }
         drop(rails_[f.rail]); // nothing of this peer can be written through it any more
         s.send(control::fence_ack{f.id, NIXL_SUCCESS});
         return true;
     }
     control::extension m;
     uint64_t key = 0;
-    if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr ||
-        m.kind != static_cast<uint32_t>(extension_kind::revoked) || decode_key(m.bytes, key) != nullptr) {
+    if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr) {
+        return false;
+    }
+    if (m.kind != static_cast<uint32_t>(extension_kind::revoked)) {
+        return on_packing(s, m);
+    }
+    if (decode_key(m.bytes, key) != nullptr) {
         return false;
     }
     owner_.inbound_revoked(*this, key);
@@ -183,6 +196,7 @@ void inbound::on_closed(control::session&, const failure&) {
 
 void inbound::ended() {
     closed_ = true;
+    scatterer_.reset(); // nothing writes into its ring any more, and nothing of it is scattered
     owner_.inbound_closed(*this);
 }
 

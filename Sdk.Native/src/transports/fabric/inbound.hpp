@@ -8,6 +8,7 @@
 
 #include "core/arrival.hpp"
 #include "transports/fabric/link.hpp"
+#include "transports/fabric/packing/scatterer.hpp"
 
 #include <functional>
 
@@ -35,6 +36,7 @@ class inbound final : public link {
     bool advance(uint64_t now) override;
     void tick(uint64_t now) override;
     uint64_t next_tick() const override;
+    bool may_sleep() override { return link::may_sleep() && (scatterer_ == nullptr || !scatterer_->waiting()); }
     bool finished() const override { return closed_; }
 
     bool open() const noexcept { return session_->current() == control::session::state::open && !rails_.empty(); }
@@ -56,11 +58,17 @@ class inbound final : public link {
     bool on_message(control::session& s, control::received_frame& frame) override;
     void on_silence(control::session&, bool) override {} // its own side of the connection reports it
     void on_closed(control::session& s, const failure& why) override;
+    bool on_packing(control::session& s, const control::extension& m);
+    void make_ring(const packing::ring_wanted& m);
+    void ring_made(std::unique_ptr<packing::staging> made, const failure& why);
+    bool scatter();
     void ended();
 
     inbound_owner& owner_;
     std::shared_ptr<sender> sender_;
     std::vector<std::string> peer_endpoints_;
+    std::unique_ptr<packing::scatterer> scatterer_; // once the peer has asked for a ring
+    bool ring_asked_ = false;
     bool closed_ = false;
 };
 

@@ -7,6 +7,9 @@
 #include "core/transport.hpp"
 #include "transports/fabric/endpoint.hpp"
 #include "transports/fabric/opener.hpp"
+#include "transports/fabric/packing/cost.hpp"
+#include "transports/fabric/packing/granted.hpp"
+#include "transports/fabric/packing/staging.hpp"
 #include "transports/fabric/progress.hpp"
 #include "transports/fabric/rail.hpp"
 
@@ -36,6 +39,9 @@ struct environment {
     opener& openers;
     counters& count;
     domain_list domains;
+    packing::policy packing;
+    std::shared_ptr<packing::staging_budget> staging; // of all connections
+    packing::granted_regions& granted;
 
     const domain& provider() const noexcept { return *domains.front(); } // what all domains have in common
     uint32_t domain_of(uint32_t rail) const noexcept { return rail % static_cast<uint32_t>(domains.size()); }

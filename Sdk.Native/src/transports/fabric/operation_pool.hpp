@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/request.hpp"
+#include "transports/fabric/packing/packer.hpp"
 
 #include <rdma/fabric.h>
 
@@ -20,6 +21,7 @@ struct alignas(64) operation {
     uint64_t length = 0;
     uint64_t entry = 0;
     uint64_t key = 0; // the region's, as REVOKE names it
+    uint32_t slot = packing::no_slot; // a packed one: of which the pieces are
     operation* next_free = nullptr;
 };
 static_assert(sizeof(::fi_context2) == 64);
@@ -43,6 +45,7 @@ class operation_pool {
     }
     void give_back(operation& o) noexcept {
         o.owner = nullptr;
+        o.slot = packing::no_slot;
         o.next_free = free_;
         free_ = &o;
         --in_use_;

@@ -127,6 +127,7 @@ bool outbound::advance(uint64_t now) {
     bool busy = poll_completions(now);
     if (state_ == state::open && lost_at_ == 0) {
         busy |= post_pieces(now);
+        busy |= pack_slots(now);
     }
     if (state_ == state::open) {
         send_notifications(now);
@@ -243,8 +244,13 @@ void outbound::retire() {
 bool outbound::on_message(control::session&, control::received_frame& frame) {
     control::extension m;
     uint64_t key = 0;
-    if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr ||
-        m.kind != static_cast<uint32_t>(extension_kind::revoke) || decode_key(m.bytes, key) != nullptr) {
+    if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr) {
+        return false;
+    }
+    if (m.kind != static_cast<uint32_t>(extension_kind::revoke)) {
+        return on_packing(m);
+    }
+    if (decode_key(m.bytes, key) != nullptr) {
         return false;
     }
     // Posts look at `revoked`; what is in flight is waited for.

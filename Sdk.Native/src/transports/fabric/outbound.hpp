@@ -7,7 +7,8 @@
 //        └───────────────────────────────────────────────┴────────────────────────────────────────┴──> closed
 //
 // A request on it:
-//   posting (pieces left) ──> draining (operations in flight) ──> crediting (waits for a notification credit)
+//   posting (pieces left) <──> packing (its next piece goes into a packed slot)
+//      └──> draining (operations in flight) ──> crediting (waits for a notification credit)
 //           ──> acknowledging (NOTIFY sent) ──> settled, and quiesced once nothing of it is in flight
 // Operations of a request that was settled early (deadline, cancel, failure) end by themselves within the grace time,
 // or the endpoint is closed, which ends all of them and the connection.
@@ -46,7 +47,7 @@ class outbound final : public link, public peer_transport_state {
 
   private:
     enum class state { connecting, open, closed };
-    enum stage : uint32_t { posting, draining, crediting, acknowledging };
+    enum stage : uint32_t { posting, packing_stage, draining, crediting, acknowledging };
 
     outbound(environment& env, std::shared_ptr<peer> p, deadline until);
 
@@ -69,6 +70,10 @@ class outbound final : public link, public peer_transport_state {
     bool poll_completions(uint64_t now);
     bool poll_rail(rail& r, uint64_t now);
     void completed(operation& op, const completion& c, uint64_t now);
+    void ended(operation& op, const failure& f, uint64_t now); // f: of this operation alone
+    request_list& list_of(uint32_t of) noexcept;
+    const advertised_key* key_of(const piece& p, failure& why) const;
+    void count_posted(request& r, operation& op, rail& over, uint64_t now) noexcept;
     rail* choose_rail() noexcept;
     bool post_pieces(uint64_t now);
     enum class posted { yes, wait, failed };
@@ -81,6 +86,17 @@ class outbound final : public link, public peer_transport_state {
     void quiesce_if_idle(request& r);
     void settle_all(const failure& why);
     failure name_piece(failure f, const operation& op) const noexcept;
+
+    // ---- packing (outbound_packing.cpp) ----
+    bool pack_slots(uint64_t now);
+    posted pack_slot(request& r, uint64_t now);
+    posted write_slot(uint64_t now);
+    void tell(operation& op);
+    bool on_packing(const control::extension& m);
+    bool on_ring(const packing::ring& m);
+    bool on_scattered(const packing::scattered& m);
+    void ring_opened(std::unique_ptr<packing::staging> own);
+    void forget(const request& r);
 
     // The peer's process where it is on this machine: its sockets may live on in a child that it forked.
     struct exit_watch final : watcher {
@@ -102,7 +118,10 @@ class outbound final : public link, public peer_transport_state {
     operation_pool operations_;
     uint64_t in_flight_bytes_ = 0;
     request_list posting_; // taken from the front, one piece each in turn
+    request_list packing_; // the same, one slot each
     request_list others_;
+    packing::packer packer_;
+    operation* unwritten_ = nullptr; // a filled slot that the provider has not taken yet
     std::deque<request*> crediting_;
     std::deque<request*> acknowledging_; // in the order of their sequence numbers; null: settled meanwhile
     uint64_t acknowledged_ = 0;          // sequence number before that of acknowledging_.front()

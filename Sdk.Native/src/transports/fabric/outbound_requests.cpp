@@ -59,14 +59,19 @@ void outbound::submit(request& r, uint64_t now) {
         r.data_done_ns = r.kind == request_kind::transfer ? now : 0;
         return data_done(r, now);
     }
+    r.packed = !packer_.refused() && env_.packing.packs(r);
     move(r, posting);
+}
+
+request_list& outbound::list_of(uint32_t of) noexcept {
+    return of == posting ? posting_ : of == packing_stage ? packing_ : others_;
 }
 
 // Also moves between the lists. Not for a request that has been settled.
 void outbound::move(request& r, stage to) {
-    if ((r.stage == posting) != (to == posting)) {
-        (r.stage == posting ? posting_ : others_).remove(r);
-        (to == posting ? posting_ : others_).push_back(r);
+    if (&list_of(r.stage) != &list_of(to)) {
+        list_of(r.stage).remove(r);
+        list_of(to).push_back(r);
     }
     r.stage = to;
 }
@@ -81,8 +86,8 @@ bool outbound::post_pieces(uint64_t now) {
             break;
         }
         any = true;
-        if (p == posted::failed) {
-            continue; // settled and out of the list
+        if (p == posted::failed || r.stage != posting) {
+            continue; // settled and out of the list, or to be packed
         }
         if (r.cursor.done()) {
             move(r, draining);
@@ -94,26 +99,44 @@ bool outbound::post_pieces(uint64_t now) {
     return any;
 }
 
+// Null and the reason if this piece cannot be written or read.
+const advertised_key* outbound::key_of(const piece& p, failure& why) const {
+    const advertised_key* key = find_key(*p.remote_memory);
+    if (p.remote_memory->revoked.load(std::memory_order_relaxed) ||
+        (key != nullptr && revoked_.contains(key->name()))) {
+        why = fail(NIXL_ERR_NOT_FOUND,
+                   "peer '%s' has deregistered the region at 0x%" PRIx64 "; load its metadata again",
+                   peer_->name().c_str(), p.remote_memory->base);
+        return nullptr;
+    }
+    if (key == nullptr) {
+        why = fail(NIXL_ERR_NOT_FOUND, "peer '%s' publishes no fabric key for the region at 0x%" PRIx64,
+                   peer_->name().c_str(), p.remote_memory->base);
+    }
+    return key;
+}
+
 outbound::posted outbound::post_piece(request& r, uint64_t now) {
     piece p;
     if (!r.cursor.peek(env_.piece_bytes(), p)) {
         return posted::yes; // done; the caller moves it on
+    }
+    if (r.packed && p.length < env_.packing.piece_bytes) {
+        if (!packer_.refused()) {
+            move(r, packing_stage);
+            return posted::yes;
+        }
+        r.packed = false;
     }
     const auto refuse = [&](failure f) {
         settle(r, f.at(p.entry, p.remote, p.length));
         quiesce_if_idle(r);
         return posted::failed;
     };
-    const advertised_key* key = find_key(*p.remote_memory);
-    if (p.remote_memory->revoked.load(std::memory_order_relaxed) ||
-        (key != nullptr && revoked_.contains(key->name()))) {
-        return refuse(fail(NIXL_ERR_NOT_FOUND,
-                           "peer '%s' has deregistered the region at 0x%" PRIx64 "; load its metadata again",
-                           peer_->name().c_str(), p.remote_memory->base));
-    }
+    failure why;
+    const advertised_key* key = key_of(p, why);
     if (key == nullptr) {
-        return refuse(fail(NIXL_ERR_NOT_FOUND, "peer '%s' publishes no fabric key for the region at 0x%" PRIx64,
-                           peer_->name().c_str(), p.remote_memory->base));
+        return refuse(why);
     }
     // A piece larger than the window goes alone.
     if (operations_.in_use() != 0 && in_flight_bytes_ + p.length > env_.settings.window_bytes) {
@@ -151,18 +174,22 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
                           .system(static_cast<int32_t>(-rc)));
     }
     r.cursor.advance(p.length);
+    count_posted(r, *op, *over, now);
+    return posted::yes;
+}
+
+void outbound::count_posted(request& r, operation& op, rail& over, uint64_t now) noexcept {
     if (r.started_ns == 0) {
         r.started_ns = now;
     }
     ++r.operations;
     ++r.outstanding_operations;
-    r.outstanding_bytes += p.length;
-    ++over->in_flight_operations;
-    over->in_flight_bytes += p.length;
-    in_flight_bytes_ += p.length;
+    r.outstanding_bytes += op.length;
+    ++over.in_flight_operations;
+    over.in_flight_bytes += op.length;
+    in_flight_bytes_ += op.length;
     peer_->in_flight_operations.fetch_add(1, std::memory_order_relaxed);
-    peer_->in_flight_bytes.fetch_add(p.length, std::memory_order_relaxed);
-    return posted::yes;
+    peer_->in_flight_bytes.fetch_add(op.length, std::memory_order_relaxed);
 }
 
 // The open rail with the fewest bytes on their way and room for one more operation; null if there is none.
@@ -220,38 +247,51 @@ void outbound::completed(operation& op, const completion& c, uint64_t now) {
     rail& over = rails_[op.rail];
     --over.in_flight_operations;
     over.in_flight_bytes -= op.length;
+    if (c.error == 0) {
+        (r.op == NIXL_OP_WRITE ? over.written_bytes : over.read_bytes) += op.length;
+        if (op.slot != packing::no_slot && !r.settled) {
+            return tell(op); // ends when the peer has scattered it
+        }
+        return ended(op, failure::success(), now);
+    }
+    const failure f =
+        name_piece(fail(NIXL_ERR_BACKEND, "%s of %" PRIu64 " bytes at 0x%" PRIx64 " of peer '%s' failed: %s",
+                        r.op == NIXL_OP_WRITE ? "a write" : "a read", op.length, op.remote, peer_->name().c_str(),
+                        c.text.c_str())
+                       .system(c.error),
+                   op);
+    if (connection_error(c.error) && lost_at_ == 0) {
+        lost_at_ = now; // give_up_lost or on_closed follows and settles with what it then knows
+        lost_ = f;
+    }
+    ended(op, f, now);
+}
+
+void outbound::ended(operation& op, const failure& f, uint64_t now) {
+    request& r = *op.owner;
     --r.outstanding_operations;
     r.outstanding_bytes -= op.length;
     in_flight_bytes_ -= op.length;
     peer_->in_flight_operations.fetch_sub(1, std::memory_order_relaxed);
     peer_->in_flight_bytes.fetch_sub(op.length, std::memory_order_relaxed);
-    const bool lost = connection_error(c.error);
-    if (c.error != 0) {
-        const failure f =
-            name_piece(fail(NIXL_ERR_BACKEND, "%s of %" PRIu64 " bytes at 0x%" PRIx64 " of peer '%s' failed: %s",
-                            r.op == NIXL_OP_WRITE ? "a write" : "a read", op.length, op.remote, peer_->name().c_str(),
-                            c.text.c_str())
-                           .system(c.error),
-                       op);
+    if (!f.ok()) {
         if (!r.failed) {
             r.failed = true;
             r.first_failure = f;
         }
-        if (lost && lost_at_ == 0) {
-            lost_at_ = now; // give_up_lost or on_closed follows and settles with what it then knows
-            lost_ = f;
-        }
-    } else {
+    } else if (op.slot == packing::no_slot || packer_.told(op.slot)) {
         auto& bytes = r.op == NIXL_OP_WRITE ? env_.count.written_bytes : env_.count.read_bytes;
         bytes.fetch_add(op.length, std::memory_order_relaxed);
-        (r.op == NIXL_OP_WRITE ? over.written_bytes : over.read_bytes) += op.length;
         env_.count.operations.fetch_add(1, std::memory_order_relaxed);
         if (!r.settled) {
             r.bytes_done += op.length;
         }
     }
+    if (op.slot != packing::no_slot) {
+        packer_.free(op.slot);
+    }
     operations_.give_back(op);
-    if (r.failed && !r.settled && !lost && lost_at_ == 0) {
+    if (r.failed && !r.settled && lost_at_ == 0) {
         settle(r, r.first_failure);
     }
     if (r.settled) {
@@ -327,6 +367,9 @@ void outbound::settle(request& r, const failure& f) {
     r.settled_ns = now_ns();
     if (r.outstanding_operations != 0) {
         check_at_ = std::min(check_at_, r.settled_ns + env_.settings.quiesce_grace_ns);
+        if (r.packed && state_ == state::open) {
+            forget(r);
+        }
     }
     if (r.kind == request_kind::transfer) {
         (f.ok() ? env_.count.transfers : env_.count.failures).fetch_add(1, std::memory_order_relaxed);
@@ -351,6 +394,7 @@ void outbound::settle_all(const failure& why) {
         op.owner->outstanding_bytes = 0;
         operations_.give_back(op);
     });
+    unwritten_ = nullptr;
     peer_->in_flight_operations = 0;
     peer_->in_flight_bytes = 0;
     in_flight_bytes_ = 0;
@@ -365,6 +409,7 @@ void outbound::settle_all(const failure& why) {
         quiesce_if_idle(r);
     };
     posting_.for_each(end);
+    packing_.for_each(end);
     others_.for_each(end);
 }
 
@@ -394,6 +439,7 @@ void outbound::check_requests(uint64_t now) {
     };
     others_.for_each(check);
     posting_.for_each(check);
+    packing_.for_each(check);
     if (force) {
         close(
             fail(

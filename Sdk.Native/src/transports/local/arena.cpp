@@ -21,9 +21,6 @@
 #ifndef MFD_HUGE_2MB
 #define MFD_HUGE_2MB (21u << 26)
 #endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 // Linux 6.1
-#endif
 
 namespace nixl {
 namespace {
@@ -53,6 +50,24 @@ failure bind_to_node(const mapping& m, std::uint32_t node) noexcept {
     return failure::success();
 }
 
+int allocate(int fd, std::uint64_t offset, std::uint64_t bytes) noexcept {
+    int error = 0;
+    do {
+        error = ::fallocate(fd, 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+    } while (error == EINTR);
+    return error;
+}
+
+// Huge pages for a file that has no pages yet. The kernel collapses what begins with a page and refuses a hole, so each
+// huge page gets one small one first; allocating all of them would be copied, which takes twice as long (measured for
+// 160 MiB: 385 against 670 ms). False: some of it stays in small pages.
+bool make_huge(int fd, const mapping& m) noexcept {
+    for (std::uint64_t at = 0; at < m.length(); at += huge_page)
+        if (allocate(fd, at, small_page) != 0)
+            return false; // the caller allocates everything next and reports it
+    return m.collapse(0, m.length());
+}
+
 // A file of `length` bytes with every page allocated and its size sealed. Nothing may fail later by lack of memory: the
 // failure would be a SIGBUS, and in another process.
 failure build(std::uint64_t length, bool hugetlb, bool collapse, std::uint32_t node_plus_one, unique_fd& fd,
@@ -74,13 +89,8 @@ failure build(std::uint64_t length, bool hugetlb, bool collapse, std::uint32_t n
     if (node_plus_one != 0)
         if (const failure f = bind_to_node(where, node_plus_one - 1); !f.ok())
             return f;
-    // Collapsing fills holes with whole huge pages, which is cheaper than allocating small ones first.
-    const bool collapsed = collapse && ::madvise(where.address(), length, MADV_COLLAPSE) == 0;
-    int error = 0;
-    do {
-        error = ::fallocate(fd.get(), 0, 0, static_cast<off_t>(length)) == 0 ? 0 : errno;
-    } while (error == EINTR);
-    if (error != 0)
+    const bool collapsed = collapse && make_huge(fd.get(), where);
+    if (const int error = allocate(fd.get(), 0, length); error != 0)
         return fail_errno(NIXL_ERR_OUT_OF_MEMORY, error, "there is no memory for an arena of %llu bytes",
                           static_cast<unsigned long long>(length));
     where.prefault(0, length);

@@ -54,8 +54,8 @@ class foreign_batch {
     failure run(pid_t pid, int pidfd, bool write, std::uint64_t& moved, std::size_t& culprit) noexcept;
 
   private:
-    std::array<iovec, capacity> local_;
-    std::array<iovec, capacity> remote_;
+    std::array<iovec, capacity> local_{};
+    std::array<iovec, capacity> remote_{};
     std::size_t count_ = 0;
     std::uint64_t bytes_ = 0;
 };

@@ -102,8 +102,8 @@ void inbound::on_notify(control::session& s, const control::notify& m) {
     a.with_transfer = m.with_transfer;
     a.request_bytes = m.request_bytes;
     a.request_operations = m.request_operations;
-    a.arrival_slot = m.arrival_slot;
-    a.arrival_generation = m.arrival_generation;
+    a.arrival_slot = m.arrival.slot;
+    a.arrival_generation = m.arrival.generation;
     a.payload.assign(m.payload.begin(), m.payload.end());
     if (!context_.events.notification_arrived(std::move(a))) {
         close(fail(NIXL_ERR_BACKEND, "more notifications than were granted"));

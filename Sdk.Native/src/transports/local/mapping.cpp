@@ -1,8 +1,10 @@
 #include "transports/local/mapping.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
 #include <utility>
@@ -11,18 +13,22 @@
 #define MADV_POPULATE_READ 22 // Linux 5.14
 #define MADV_POPULATE_WRITE 23
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 // Linux 6.1
+#endif
 
 namespace nixl::local {
 
 mapping::mapping(mapping&& other) noexcept
     : address_(std::exchange(other.address_, nullptr)), length_(std::exchange(other.length_, 0)),
-      read_only_(other.read_only_) {}
+      read_only_(other.read_only_), reserved_huge_(other.reserved_huge_) {}
 
 mapping& mapping::operator=(mapping&& other) noexcept {
     if (this != &other) {
         std::swap(address_, other.address_);
         std::swap(length_, other.length_);
         std::swap(read_only_, other.read_only_);
+        std::swap(reserved_huge_, other.reserved_huge_);
     }
     return *this;
 }
@@ -65,6 +71,8 @@ failure mapping::map(int fd, std::uint64_t length, bool read_only, mapping& out)
     m.address_ = at;
     m.length_ = length;
     m.read_only_ = read_only;
+    struct statfs file_system {};
+    m.reserved_huge_ = ::fstatfs(fd, &file_system) == 0 && file_system.f_type == HUGETLBFS_MAGIC;
     out = std::move(m);
     return failure::success();
 }
@@ -74,6 +82,20 @@ void mapping::prefault(std::uint64_t offset, std::uint64_t bytes) const noexcept
         return;
     bytes = bytes > length_ - offset ? length_ - offset : bytes;
     (void)::madvise(address_ + offset, bytes, read_only_ ? MADV_POPULATE_READ : MADV_POPULATE_WRITE);
+}
+
+bool mapping::collapse(std::uint64_t offset, std::uint64_t bytes) const noexcept {
+    if (offset >= length_ || reserved_huge_)
+        return true;
+    bytes = bytes > length_ - offset ? length_ - offset : bytes;
+    // EAGAIN: somebody else held a page at that moment.
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        if (::madvise(address_ + offset, bytes, MADV_COLLAPSE) == 0)
+            return true;
+        if (errno != EAGAIN && errno != EBUSY)
+            return false;
+    }
+    return false;
 }
 
 failure check_sealed(int fd, std::uint64_t length) noexcept {

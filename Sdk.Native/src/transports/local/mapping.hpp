@@ -28,6 +28,10 @@ class mapping {
     // Best effort: a failure costs time later, not correctness.
     void prefault(std::uint64_t offset, std::uint64_t bytes) const noexcept;
 
+    // Asks the kernel for huge pages in [offset, offset + bytes), whole huge pages: makes them of what is there, or
+    // only maps what is huge already. Bytes do not change. False: some of it stays in small pages.
+    bool collapse(std::uint64_t offset, std::uint64_t bytes) const noexcept;
+
     std::byte* address() const noexcept { return address_; }
     std::uint64_t length() const noexcept { return length_; }
     explicit operator bool() const noexcept { return address_ != nullptr; }
@@ -38,6 +42,7 @@ class mapping {
     std::byte* address_ = nullptr;
     std::uint64_t length_ = 0;
     bool read_only_ = false;
+    bool reserved_huge_ = false; // of the file system that has no small pages
 };
 
 // Refuses a descriptor from another process unless it is a memory file that can no longer shrink and holds `length`

@@ -1,7 +1,5 @@
 #include "transports/local/mover.hpp"
 
-#include "transports/local/copy.hpp"
-
 #include <algorithm>
 
 namespace nixl::local {
@@ -35,51 +33,35 @@ bool mover::hold(remote_region& m, control_page& page) noexcept {
         m.revoked.store(true, std::memory_order_relaxed);
         return false;
     }
-    held_[held_count_++] = slot;
+    held_[held_count_++] = slot; // as many as pieces at most
     return true;
 }
 
-void mover::release(control_page& page) noexcept {
-    while (held_count_ > 0)
-        page.leave(held_[--held_count_]);
-}
-
-// Copies pieces as long as they lie in the region of `p`, which is held.
-bool mover::copy_run(request& r, const route& via, piece& p, std::uint64_t& budget, failure& why) noexcept {
-    remote_region& m = *p.remote_memory;
-    if (!hold(m, *via.page)) {
-        why = revoked(p);
-        return false;
+void mover::add(const request& r, const piece& p) noexcept {
+    const remote_region& m = *p.remote_memory;
+    if (m.slot.word == region_foreign) {
+        entries_[batch_.count()] = p.entry;
+        batch_.add(p.local, p.remote, p.length);
+        return;
     }
-    auto* const base = static_cast<std::byte*>(m.slot.handle);
-    bool good = true;
-    do {
-        if (!m.covers(p.remote, p.length)) {
-            why = out_of_bounds(p);
-            good = false;
-            break;
-        }
-        std::byte* const remote = base + (p.remote - m.base);
-        if (r.op == NIXL_OP_WRITE)
-            copy_bytes(remote, p.local, p.length);
-        else
-            copy_bytes(p.local, remote, p.length);
-        r.cursor.advance(p.length);
-        r.bytes_done += p.length;
-        ++r.operations;
-        budget -= p.length;
-    } while (budget > 0 && r.cursor.peek(budget, p) && p.remote_memory == &m);
-    release(*via.page);
-    return good;
+    std::byte* const remote = static_cast<std::byte*>(m.slot.handle) + (p.remote - m.base);
+    copies_[copy_count_++] =
+        r.op == NIXL_OP_WRITE ? copy_piece{remote, p.local, p.length} : copy_piece{p.local, remote, p.length};
 }
 
-bool mover::run_batch(request& r, const route& via, failure& why) noexcept {
+bool mover::move_gathered(request& r, const route& via, failure& why) noexcept {
+    if (copy_count_ > 0) {
+        copy_pieces({copies_.data(), copy_count_}, way_for(r.total_bytes));
+        for (std::size_t i = 0; i < copy_count_; ++i)
+            r.bytes_done += copies_[i].length;
+        r.operations += copy_count_;
+        return true;
+    }
     if (batch_.empty())
         return true;
     std::uint64_t moved = 0;
     std::size_t culprit = 0;
     const failure f = batch_.run(via.pid, via.pidfd, r.op == NIXL_OP_WRITE, moved, culprit);
-    release(*via.page);
     r.bytes_done += moved;
     r.operations += f.ok() ? batch_.count() : culprit;
     if (!f.ok()) {
@@ -87,55 +69,59 @@ bool mover::run_batch(request& r, const route& via, failure& why) noexcept {
         const auto [address, length] = batch_.remote_of(culprit);
         why.at(entries_[culprit], address, length);
     }
-    batch_.clear();
     return f.ok();
+}
+
+bool mover::flush(request& r, const route& via, failure& why) noexcept {
+    const bool good = move_gathered(r, via, why);
+    copy_count_ = 0;
+    batch_.clear();
+    while (held_count_ > 0)
+        via.page->leave(held_[--held_count_]);
+    return good;
 }
 
 mover::result mover::step(request& r, const route& via, std::uint64_t chunk_bytes, failure& why) noexcept {
     std::uint64_t budget = std::min(chunk_bytes, longest_call);
-    const remote_region* last = nullptr; // of the piece added last to the batch; it is held
+    const remote_region* last = nullptr; // of the piece gathered last; it is held
     piece p;
     while (budget > 0 && r.cursor.peek(budget, p)) {
         remote_region& m = *p.remote_memory;
-        if (m.slot.word == region_mapped) {
-            if (!run_batch(r, via, why) || !copy_run(r, via, p, budget, why))
+        if (&m != last) {
+            const bool foreign = m.slot.word == region_foreign;
+            if (!(foreign || m.slot.word == region_mapped)) {
+                if (!flush(r, via, why))
+                    return result::failed;
+                if (m.slot.word == region_unresolved)
+                    return result::blocked;
+                why = missing(p);
                 return result::failed;
-            last = nullptr;
-            continue;
-        }
-        if (m.slot.word != region_foreign) {
-            if (!run_batch(r, via, why))
+            }
+            // Only one kind at a time.
+            if ((foreign ? copy_count_ > 0 : !batch_.empty()) && !flush(r, via, why))
                 return result::failed;
-            if (m.slot.word == region_unresolved)
-                return result::blocked;
-            why = missing(p);
-            return result::failed;
+            if (!hold(m, *via.page)) {
+                if (flush(r, via, why))
+                    why = revoked(p);
+                return result::failed;
+            }
+            last = &m;
         }
-        if (&m != last && !hold(m, *via.page)) {
-            failure ignored;
-            (void)run_batch(r, via, ignored);
-            release(*via.page);
-            why = revoked(p);
-            return result::failed;
-        }
-        last = &m;
         if (!m.covers(p.remote, p.length)) {
-            batch_.clear();
-            release(*via.page);
-            why = out_of_bounds(p);
+            if (flush(r, via, why))
+                why = out_of_bounds(p);
             return result::failed;
         }
-        entries_[batch_.count()] = p.entry;
-        batch_.add(p.local, p.remote, p.length);
+        add(r, p);
         r.cursor.advance(p.length);
         budget -= p.length;
-        if (batch_.full()) {
-            if (!run_batch(r, via, why))
+        if (copy_count_ == capacity || batch_.full()) {
+            if (!flush(r, via, why))
                 return result::failed;
             last = nullptr;
         }
     }
-    if (!run_batch(r, via, why))
+    if (!flush(r, via, why))
         return result::failed;
     return r.cursor.done() ? result::done : result::more;
 }

@@ -7,6 +7,7 @@
 
 #include "core/request.hpp"
 #include "transports/local/control_page.hpp"
+#include "transports/local/copy.hpp"
 #include "transports/local/foreign.hpp"
 
 #include <sys/types.h>
@@ -42,14 +43,20 @@ class mover {
     result step(request& r, const route& via, std::uint64_t chunk_bytes, failure& why) noexcept;
 
   private:
-    bool hold(remote_region& m, control_page& page) noexcept;
-    void release(control_page& page) noexcept;
-    bool copy_run(request& r, const route& via, piece& p, std::uint64_t& budget, failure& why) noexcept;
-    bool run_batch(request& r, const route& via, failure& why) noexcept;
+    static constexpr std::size_t capacity = foreign_batch::capacity;
 
+    bool hold(remote_region& m, control_page& page) noexcept;
+    void add(const request& r, const piece& p) noexcept;
+    // Moves what has been gathered and lets go of its regions.
+    bool flush(request& r, const route& via, failure& why) noexcept;
+    bool move_gathered(request& r, const route& via, failure& why) noexcept;
+
+    // Gathered pieces, all mapped or all foreign. Their regions are held.
+    std::array<copy_piece, capacity> copies_{};
+    std::size_t copy_count_ = 0;
     foreign_batch batch_;
-    std::array<std::uint64_t, foreign_batch::capacity> entries_;
-    std::array<std::uint32_t, foreign_batch::capacity> held_; // slots
+    std::array<std::uint64_t, capacity> entries_{}; // of batch_
+    std::array<std::uint32_t, capacity> held_{};    // slots
     std::size_t held_count_ = 0;
 };
 

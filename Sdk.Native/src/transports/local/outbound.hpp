@@ -50,6 +50,7 @@ class outbound final : public connection {
     enum class state { dialing, greeting, preparing, connected, ended };
     struct to_prefault {
         std::shared_ptr<mapping> where;
+        bool huge = false; // the owner has it in huge pages: map them as such
         std::uint64_t done = 0;
     };
 
@@ -78,7 +79,8 @@ class outbound final : public connection {
     std::deque<to_prefault> prefault_;
     std::uint64_t sync_sent_ = 0;
     std::uint64_t sync_done_ = 0;
-    bool unresolved_ = false; // SYNC_DONE has come, prefaulting goes on
+    bool small_pages_ = false; // somewhere in arenas_
+    bool unresolved_ = false;  // SYNC_DONE has come, prefaulting goes on
     request_queue queue_;
 };
 

@@ -2,6 +2,7 @@
 #include "transports/loopback/progress.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cinttypes>
 #include <cstring>
 #include <utility>
@@ -56,11 +57,11 @@ void loopback_transport::move_data(request& r, uint64_t now, bool& busy, deadlin
 
 // All that a transport does for a request but moving it.
 void loopback_transport::move_nothing(request& r) noexcept {
-    piece what;
-    while (r.cursor.peek(settings_.chunk_bytes, what)) {
-        r.cursor.advance(what.length);
-        ++r.operations;
-        r.bytes_done += what.length;
+    std::array<piece, 128> batch;
+    while (const std::size_t n = r.cursor.next_batch(batch, settings_.chunk_bytes)) {
+        r.operations += n;
+        for (std::size_t i = 0; i < n; ++i)
+            r.bytes_done += batch[i].length;
     }
     operations_.fetch_add(r.operations, std::memory_order_relaxed);
 }
