@@ -20,11 +20,10 @@ class closing : public testing::TestWithParam<wire> {
         uint64_t peer = 0;
         std::vector<uint64_t> started;
     };
-    static constexpr uint64_t piece = 65'536;
+    static constexpr uint64_t piece = 8'000;
 
     void start(side& s, const char* name) {
-        agent_options o;
-        o.transports = GetParam().transport;
+        agent_options o = options_of(GetParam());
         o.quiesce_grace_ns = 200 * millisecond_ns;
         s.agent = std::make_unique<test_agent>(name, o);
         ASSERT_TRUE(s.agent->ok());

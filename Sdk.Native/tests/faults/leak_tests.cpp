@@ -63,8 +63,7 @@ TEST_P(leaks, connecting_and_disconnecting_leaves_nothing) {
 }
 
 TEST_P(leaks, agents_that_come_and_go_leave_nothing) {
-    agent_options o;
-    o.transports = GetParam().transport;
+    const agent_options o = options_of(GetParam());
     const auto once = [&](bool use) {
         std::vector<std::byte> memory_a(65536);
         test_agent a("a", o);

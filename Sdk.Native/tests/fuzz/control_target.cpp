@@ -43,6 +43,29 @@ void notify_body(input data) {
     }
 }
 
+void grant_body(input data) {
+    body<arrival_grant>(data);
+    arrival_grant m;
+    if (decode(data, m) != nullptr)
+        return;
+    require(m.count <= max_arrival_grant, "a grant's limit");
+    for (size_t i = 0; i <= m.count; ++i) {
+        uint32_t immediate = 0;
+        require(decode_immediate(m.immediates, i, immediate) == (i < m.count), "immediates are counted");
+    }
+}
+
+void retire_body(input data) {
+    body<arrival_retire>(data);
+    arrival_retire m;
+    if (decode(data, m) != nullptr)
+        return;
+    for (size_t i = 0; i <= m.rails; ++i) {
+        rail_count count;
+        require(decode_rail_count(m.expected, i, count) == (i < m.rails), "rails are counted");
+    }
+}
+
 void header_bytes(input data) {
     frame_header h;
     if (data.size() < frame_header_bytes || decode(data.first(frame_header_bytes), h) != nullptr)
@@ -51,10 +74,10 @@ void header_bytes(input data) {
     require(message_name(h.type) != nullptr, "an accepted type has a name");
 }
 
-constexpr void (*kinds[])(input) = {header_bytes, body<hello>,      body<welcome>, body<reject>,
-                                    notify_body,  body<notify_ack>, body<credit>,  body<ping>,
-                                    body<pong>,   body<bye>,        body<fence>,   body<fence_ack>,
-                                    body<sync>,   body<sync_done>,  body<arena>,   body<extension>};
+constexpr void (*kinds[])(input) = {
+    header_bytes, body<hello>, body<welcome>, body<reject>,    notify_body, body<notify_ack>,     body<credit>,
+    body<ping>,   body<pong>,  body<bye>,     body<fence>,     body<fence_ack>, body<sync>,       body<sync_done>,
+    body<arena>,  body<extension>, grant_body, body<arrival_credit>, retire_body};
 
 template <class Message>
 void add(std::vector<bytes>& all, uint8_t kind, const Message& m) {
@@ -106,12 +129,24 @@ std::vector<bytes> control_seeds() {
     add(all, 7, ping{6});
     add(all, 8, pong{7});
     add(all, 9, bye{NIXL_ERR_CLOSED, "closing"});
-    add(all, 10, fence{1, 2, 3, 4, 5});
+    add(all, 10, fence{1, 2});
     add(all, 11, fence_ack{1, NIXL_SUCCESS});
     add(all, 12, sync{1});
     add(all, 13, sync_done{1});
     add(all, 14, control::arena{1, 4096, 4096, true});
     add(all, 15, extension{1, "12345678"});
+    bytes immediates;
+    encode_immediate(immediates, 0x01000001);
+    encode_immediate(immediates, 0x02000002);
+    add(all, 16, arrival_grant{2, immediates});
+    add(all, 17, arrival_credit{1, 64});
+    bytes expected;
+    encode_rail_count(expected, {0, 7});
+    arrival_retire retire;
+    retire.arrival = n.arrival;
+    retire.rails = 1;
+    retire.expected = expected;
+    add(all, 18, retire);
     return all;
 }
 

@@ -8,6 +8,7 @@ std::vector<bytes> metadata_seeds();
 std::vector<bytes> control_seeds();
 std::vector<bytes> local_seeds();
 std::vector<bytes> fabric_seeds();
+std::vector<bytes> packing_seeds();
 
 std::span<const target> targets() {
     static constexpr std::array all{
@@ -15,6 +16,7 @@ std::span<const target> targets() {
         target{"control", control_wire, control_seeds},
         target{"local", local_wire, local_seeds},
         target{"fabric", fabric_wire, fabric_seeds},
+        target{"packing", packing_wire, packing_seeds},
     };
     return all;
 }

@@ -19,6 +19,7 @@ void metadata(input data);     // core/blob
 void control_wire(input data); // control/wire: header and every message
 void local_wire(input data);   // local: address, region key, welcome
 void fabric_wire(input data);  // fabric: address, region key, endpoint names, key
+void packing_wire(input data); // fabric/packing: slot tables and messages
 
 struct target {
     const char* name; // of its folder in corpus/

@@ -30,6 +30,7 @@ bool initiator_lane::make_ready() {
     if (here_ == nullptr) {
         agent_options o;
         o.transports = wire_.transport;
+        o.packing = wire_.packing;
         o.quiesce_grace_ns = grace_ns_;
         o.suspect_after_ns = 2 * second_ns;
         here_ = std::make_unique<test_agent>("here-" + name(), o);

@@ -18,7 +18,8 @@ struct wire {
     const char* name;
     uint32_t transport;
     bool arena;
-    uint64_t largest_piece; // small ones are packed where the transport packs
+    uint64_t largest_piece;
+    uint32_t packing; // fabric
 };
 
 // What has been seen, for the progress line and the verdict.

@@ -26,10 +26,11 @@ using namespace nixl::soak;
 constexpr uint64_t hang_ns = 120'000'000'000;
 
 constexpr wire wires[] = {
-    {"arena", NIXL_TRANSPORT_LOCAL, true, UINT64_MAX},
-    {"foreign", NIXL_TRANSPORT_LOCAL, false, UINT64_MAX},
-    {"tcp", NIXL_TRANSPORT_FABRIC, false, UINT64_MAX},
-    {"tcp-small", NIXL_TRANSPORT_FABRIC, false, 6'000},
+    {"arena", NIXL_TRANSPORT_LOCAL, true, UINT64_MAX, NIXL_PACKING_AUTO},
+    {"foreign", NIXL_TRANSPORT_LOCAL, false, UINT64_MAX, NIXL_PACKING_AUTO},
+    {"tcp", NIXL_TRANSPORT_FABRIC, false, UINT64_MAX, NIXL_PACKING_NEVER},
+    {"packed", NIXL_TRANSPORT_FABRIC, false, 6'000, NIXL_PACKING_ALWAYS},
+    {"mixed", NIXL_TRANSPORT_FABRIC, false, UINT64_MAX, NIXL_PACKING_AUTO}, // packed where it is cheaper
 };
 
 void print_state(const std::vector<std::unique_ptr<lane>>& lanes) {
