@@ -22,6 +22,20 @@
 static const uint64_t small_page = 4096;
 static const uint64_t huge_page = 2u << 20;
 
+// Every huge page gets one small page first: the kernel collapses no hole. 0: some of it stays in small pages.
+static int make_huge(int fd, char* memory, uint64_t bytes) {
+    for (uint64_t at = 0; at < bytes; at += huge_page) {
+        if (fallocate(fd, 0, (off_t)at, (off_t)small_page) != 0)
+            return 0;
+        int tries = 10;
+        while (madvise(memory + at, huge_page, MADV_COLLAPSE) != 0) {
+            if (errno != EAGAIN || --tries == 0)
+                return 0;
+        }
+    }
+    return 1;
+}
+
 // NULL: this kind of page cannot be had.
 static void* try_map(uint64_t bytes, unsigned flags, int collapse) {
     const int fd = memfd_create("nixl-bench", MFD_CLOEXEC | flags);
@@ -36,7 +50,7 @@ static void* try_map(uint64_t bytes, unsigned flags, int collapse) {
         char* aligned = reserved + (huge_page - (uintptr_t)reserved % huge_page) % huge_page;
         memory = mmap(aligned, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
     }
-    if (memory == MAP_FAILED || (collapse && madvise(memory, bytes, MADV_COLLAPSE) != 0) ||
+    if (memory == MAP_FAILED || (collapse && !make_huge(fd, memory, bytes)) ||
         (flags == 0 && fallocate(fd, 0, 0, (off_t)bytes) != 0)) {
         close(fd);
         return NULL;

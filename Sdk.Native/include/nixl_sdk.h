@@ -101,7 +101,8 @@ typedef enum nixl_peer_state {
 } nixl_peer_state_t;
 
 typedef enum nixl_post_flags {
-    NIXL_POST_NOTIFY = 1 /* deliver `notification` (may be empty) once every byte of the request is visible at the peer */
+    NIXL_POST_NOTIFY = 1, /* deliver `notification` (may be empty) once every byte of the request is visible at the peer */
+    NIXL_POST_NOW = 2     /* only if it can be completed by the call itself, without waiting; else NIXL_ERR_NOT_POSTED */
 } nixl_post_flags_t;
 
 /* Small pieces of a WRITE over the fabric: gathered into staging memory, written at once, scattered by the peer. */
@@ -262,6 +263,9 @@ typedef struct nixl_post_params {
     uint64_t user_data;
     nixl_request_header_t request;
     uint64_t source_ready_event; /* reserved for GPU events; must be 0 */
+    struct nixl_event* done;  /* not NULL: the call may complete the transfer itself; it then returns NIXL_SUCCESS and
+                                 fills this in like the event that would have come (both flags), and no event follows.
+                                 Otherwise it returns NIXL_IN_PROGRESS. Required with NIXL_POST_NOW */
 } nixl_post_params_t;
 
 typedef struct nixl_notification_params {
@@ -272,6 +276,8 @@ typedef struct nixl_notification_params {
     uint64_t timeout_ns;
     uint64_t user_data;
     nixl_request_header_t request;
+    uint32_t flags;           /* NIXL_POST_NOW: the peer has it when the call returns NIXL_SUCCESS, and no event follows */
+    uint32_t reserved;
 } nixl_notification_params_t;
 
 typedef struct nixl_event {
@@ -318,7 +324,8 @@ typedef struct nixl_transport_counters {
     uint64_t failures;
     uint64_t notifications_sent;
     uint64_t notifications_received;
-    uint64_t notifications_dropped_late; /* of another incarnation or a fenced request */
+    uint64_t notifications_dropped_late; /* of another incarnation or a fenced request; and completions and writes of
+                                            finished attempts and fenced rails */
 } nixl_transport_counters_t;
 
 /* Test aid of the loopback transport. All zero = off. */
@@ -329,6 +336,12 @@ typedef struct nixl_loopback_faults {
     uint64_t seed;            /* != 0: operations of one request complete in random order */
     uint32_t hang;            /* 1 = operations never complete (until the peer is fenced) */
     uint32_t move_nothing;    /* 1 = pieces are found and counted, and no byte is moved: what posting alone costs */
+    uint32_t rails;           /* != 0: EFA's rules. So many rails (at most 32), nothing is ordered, every write of a notified
+                                 WRITE is counted by its immediate data, immediates of finished attempts are replayed */
+    uint32_t operation_bytes; /* with rails: operations are split at this [4096] */
+    uint32_t kill_after;      /* with rails: after so many operations of a connection one of its rails dies, and what was in
+                                 flight there arrives late; never the last rail */
+    uint32_t withhold_receives; /* with rails: 1 = the target has no receive for a counted write; retried a finite time */
 } nixl_loopback_faults_t;
 
 /* ---- library ---- */
@@ -359,7 +372,9 @@ NIXL_EXPORT int32_t nixl_agent_event_fd(nixl_agent_t* agent, int32_t* fd) NIXL_N
 /* Blocks until an event or a notification waits, nixl_agent_wake is called, or timeout_ns passed (NIXL_ERR_TIMEOUT). */
 NIXL_EXPORT int32_t nixl_agent_wait(nixl_agent_t* agent, uint64_t timeout_ns) NIXL_NOEXCEPT;
 /* For the one thread that drains events while other threads read notifications: like nixl_agent_wait, but a notification
- * ends the wait once, when it arrives, and not for as long as it waits to be read. *what is a mask of nixl_wait_t. */
+ * ends the wait once, when it arrives, and not for as long as it waits to be read. *what is a mask of nixl_wait_t.
+ * Once somebody has polled with nixl_notification_read, a notification of a peer on this machine ends it only after
+ * nixl_notification_watch, so that polling costs the peer no wake-ups. */
 NIXL_EXPORT int32_t nixl_agent_wait_new(nixl_agent_t* agent, uint64_t timeout_ns, uint32_t* what) NIXL_NOEXCEPT;
 NIXL_EXPORT int32_t nixl_agent_wake(nixl_agent_t* agent) NIXL_NOEXCEPT;
 /* Takes up to capacity events; never blocks. */
@@ -368,6 +383,9 @@ NIXL_EXPORT int32_t nixl_event_read(nixl_agent_t* agent, nixl_event_t* events, u
  * header->payload_length. Never blocks. */
 NIXL_EXPORT int32_t nixl_notification_read(nixl_agent_t* agent, nixl_notification_t* header, uint8_t* payload,
                                            uint64_t capacity) NIXL_NOEXCEPT;
+/* *waiting = 1: a notification is there; looks for up to the agent's spin_ns. 0: the next one to come ends
+ * nixl_agent_wait_new (once). */
+NIXL_EXPORT int32_t nixl_notification_watch(nixl_agent_t* agent, uint32_t* waiting) NIXL_NOEXCEPT;
 NIXL_EXPORT int32_t nixl_notification_send(nixl_agent_t* agent, const nixl_notification_params_t* params,
                                            uint64_t* operation) NIXL_NOEXCEPT;
 
@@ -400,7 +418,8 @@ NIXL_EXPORT int32_t nixl_list_info(nixl_agent_t* agent, uint64_t list, nixl_list
 
 /* ---- transfers ---- */
 /* Checks everything, copies the ids and returns; never waits for the transport. On success one OUTCOME and one QUIESCED
- * follow for user_data. On failure nothing follows. Destination ids must be distinct. */
+ * follow for user_data, unless `done` says that it has ended already: up to 64 KiB between arenas of one machine are
+ * copied by the call. On failure nothing follows. Destination ids must be distinct. */
 NIXL_EXPORT int32_t nixl_transfer_post(nixl_agent_t* agent, const nixl_post_params_t* params, uint64_t* transfer) NIXL_NOEXCEPT;
 /* Asks; the outcome may still be success. Works for free-standing notifications and connects (peer id) too. */
 NIXL_EXPORT int32_t nixl_transfer_cancel(nixl_agent_t* agent, uint64_t transfer) NIXL_NOEXCEPT;

@@ -88,6 +88,22 @@ internal abstract class AgentCore
     /// </summary>
     public abstract NixlStatus Post(ref NativePostParams parameters, out ulong transfer);
 
+    /// <summary>
+    /// Completes the transfer inside the call, without waiting, or answers NotPosted and has done nothing. No event follows; a success
+    /// fills <paramref name="done"/> in.
+    /// </summary>
+    public virtual NixlStatus PostNow(ref NativePostParams parameters, out NativeEvent done)
+    {
+        done = default;
+        return NixlStatus.NotPosted;
+    }
+
+    /// <summary>The same for a free-standing notification.</summary>
+    public virtual NixlStatus SendNow(ulong peer, ReadOnlySpan<byte> payload, in NativeRequestHeader request) => NixlStatus.NotPosted;
+
+    /// <summary>True: a notification is there; looks for it for a short time. False: the next one ends <see cref="Wait"/>.</summary>
+    public virtual bool WatchNotifications() => false;
+
     /// <summary>Asks for cancellation of a transfer, notification or connect.</summary>
     public abstract NixlStatus Cancel(ulong operation);
 

@@ -74,6 +74,10 @@ internal struct NativeLoopbackFaults
     public ulong Seed;
     public uint Hang;
     public uint MoveNothing;
+    public uint Rails;
+    public uint OperationBytes;
+    public uint KillAfter;
+    public uint WithholdReceives;
 }
 
 /// <summary>The #defines of the header.</summary>

@@ -243,6 +243,44 @@ internal sealed unsafe class NativeAgentCore : AgentCore
         }
     }
 
+    public override NixlStatus PostNow(ref NativePostParams parameters, out NativeEvent done)
+    {
+        System.Runtime.CompilerServices.Unsafe.SkipInit(out done); // Filled in on success, and only then looked at.
+        ulong none;
+        fixed (NativePostParams* p = &parameters)
+        fixed (NativeEvent* e = &done)
+        {
+            p->StructSize = (uint)sizeof(NativePostParams);
+            p->Flags |= (uint)NativePostFlags.Now;
+            p->Done = e;
+            return (NixlStatus)NativeMethods.TransferPost(_agent, p, &none);
+        }
+    }
+
+    public override NixlStatus SendNow(ulong peer, ReadOnlySpan<byte> payload, in NativeRequestHeader request)
+    {
+        ulong none;
+        fixed (byte* p = payload)
+        {
+            var parameters = new NativeNotificationParams
+            {
+                StructSize = (uint)sizeof(NativeNotificationParams),
+                PayloadLength = (uint)payload.Length,
+                Peer = peer,
+                Payload = p,
+                Request = request,
+                Flags = (uint)NativePostFlags.Now,
+            };
+            return (NixlStatus)NativeMethods.NotificationSend(_agent, &parameters, &none);
+        }
+    }
+
+    public override bool WatchNotifications()
+    {
+        uint waiting = 0;
+        return NativeMethods.NotificationWatch(_agent, &waiting) >= 0 && waiting != 0;
+    }
+
     public override NixlStatus Cancel(ulong operation) => (NixlStatus)NativeMethods.TransferCancel(_agent, operation);
 
     /// <summary>Fault injection of the loopback transport; for tests.</summary>

@@ -50,6 +50,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_notification_read")]
     public static partial int NotificationRead(nint agent, NativeNotification* header, byte* payload, ulong capacity);
 
+    [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_notification_watch")]
+    public static partial int NotificationWatch(nint agent, uint* waiting);
+
     [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_notification_send")]
     public static partial int NotificationSend(nint agent, NativeNotificationParams* parameters, ulong* operation);
 }

@@ -29,6 +29,7 @@ internal unsafe struct NativePostParams
     public ulong UserData;
     public NativeRequestHeader Request;
     public ulong SourceReadyEvent;
+    public NativeEvent* Done;
 }
 
 /// <summary>nixl_notification_params</summary>
@@ -42,6 +43,8 @@ internal unsafe struct NativeNotificationParams
     public ulong TimeoutNs;
     public ulong UserData;
     public NativeRequestHeader Request;
+    public uint Flags;
+    public uint Reserved;
 }
 
 /// <summary>nixl_event</summary>
@@ -117,4 +120,5 @@ internal enum NativePostFlags : uint
 {
     None = 0,
     Notify = 1,
+    Now = 2,
 }

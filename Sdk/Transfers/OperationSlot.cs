@@ -99,6 +99,42 @@ internal sealed class OperationSlot
         }
     }
 
+    /// <summary>
+    /// Idle → Posting, for a post that ends inside its call (or was not made): no event comes, so the slot needs no place in the table.
+    /// Inside the gate. Followed by <see cref="EndNow"/> or <see cref="AbortNow"/>.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">REPOST_ACTIVE: it is still running.</exception>
+    public void BeginNow(CancellationToken token)
+    {
+        token.ThrowIfCancellationRequested();
+        lock (_sync)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, _owner);
+            if (_phase != Phase.Idle)
+                ThrowActive();
+            if (_sourceUsed)
+            {
+                _source.Reset(); // The last outcome was never awaited; its ValueTask becomes invalid.
+                _sourceUsed = false;
+            }
+
+            _hasOutcome = false;
+            _operation = 0;
+            _phase = Phase.Posting;
+        }
+    }
+
+    /// <summary>Posting → Idle: it has succeeded, and the transport is done with the buffers.</summary>
+    public TransferResult EndNow(in NativeEvent done)
+    {
+        _ = DescribeOutcome(done);
+        LeaveNow(true);
+        return ToResult(done);
+    }
+
+    /// <summary>Posting → Idle: nothing was posted.</summary>
+    public void AbortNow() => LeaveNow(false);
+
     /// <summary>Posting → Idle: the core refused, no event will come.</summary>
     public void Abort()
     {
@@ -299,6 +335,23 @@ internal sealed class OperationSlot
         _whenQuiesced = null;
     }
 
+    private void LeaveNow(bool succeeded)
+    {
+        bool release;
+        lock (_sync)
+        {
+            _phase = Phase.Idle;
+            _hasOutcome = succeeded;
+            _outcome.Status = 0;
+            _whenQuiesced?.SetResult();
+            _whenQuiesced = null;
+            release = _disposed;
+        }
+
+        if (release)
+            Release();
+    }
+
     private void Release()
     {
         lock (_sync)
@@ -355,6 +408,8 @@ internal sealed class OperationSlot
         if (e.Status != (int)NixlStatus.Canceled)
             return failure;
         var token = _token;
+        if (_runtime.Gate.IsClosing && !_cancelWanted && !token.IsCancellationRequested)
+            return NixlErrors.Create(new NixlErrorDetails(NixlStatus.Closed, "the agent is being disposed"), "the operation");
         return token.IsCancellationRequested ? new OperationCanceledException(token) : new OperationCanceledException();
     }
 

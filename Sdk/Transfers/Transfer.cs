@@ -22,11 +22,14 @@ namespace Nixl.Sdk;
 [MustDispose("a native transfer, and with it its lists and their registered memory")]
 public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IOperationOwner
 {
+    private const long MostBytesNow = 64 * 1024;
+
     private readonly AgentRuntime _runtime;
     private readonly TransferHandle _handle;
     private readonly OperationSlot _slot;
     private readonly ulong _localList;
     private readonly ulong _remoteList;
+    private readonly int _mostIdsNow; // more cannot be within what a poster copies itself
 
     internal Transfer(AgentRuntime runtime, TransferOperation operation, PreparedList local, PreparedList remote)
     {
@@ -39,6 +42,7 @@ public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IO
         _localList = local.Handle.Id;
         _remoteList = remote.Handle.Id;
         _slot = new OperationSlot(runtime, this);
+        _mostIdsNow = local.BytesPerEntry > 0 ? (int)(MostBytesNow / local.BytesPerEntry) : 0;
     }
 
     /// <summary>The direction.</summary>
@@ -64,7 +68,10 @@ public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IO
 
     NixlTransports IOperationOwner.Transport => Peer.Transport;
 
-    /// <summary>Moves blocks. Returns at once; the ids and the notification are copied before that.</summary>
+    /// <summary>
+    /// Moves blocks. Returns at once; the ids and the notification are copied before that. A transfer of at most 64 KiB between arenas of
+    /// one machine is copied by the calling thread and has then ended already: awaiting it does not suspend.
+    /// </summary>
     /// <param name="localIds">Ids in the local list, in the order of their counterparts.</param>
     /// <param name="remoteIds">As many ids in the remote list. The destination's ids must be distinct.</param>
     /// <param name="options">Notification, deadline, lease.</param>
@@ -81,7 +88,9 @@ public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IO
     public ValueTask<TransferResult> PostAsync(
         ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, in PostOptions options = default,
         CancellationToken cancellationToken = default) =>
-        new(this, Post(localIds, remoteIds, options, cancellationToken));
+        TryPostNow(localIds, remoteIds, options, cancellationToken, out var result)
+            ? new(result)
+            : new(this, Post(localIds, remoteIds, options, cancellationToken));
 
     /// <summary>Moves blocks and notifies the peer once every byte is visible there.</summary>
     /// <inheritdoc cref="PostAsync(ReadOnlySpan{int}, ReadOnlySpan{int}, in PostOptions, CancellationToken)"/>
@@ -123,6 +132,43 @@ public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IO
 
     void IOperationOwner.OnReleased() => _handle.Dispose();
 
+    /// <summary>Posts what the calling thread can complete by itself. False: nothing was done; use <see cref="Post"/>.</summary>
+    internal unsafe bool TryPostNow(
+        ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, in PostOptions options, CancellationToken cancellationToken,
+        out TransferResult result)
+    {
+        result = default;
+        if (localIds.Length > _mostIdsNow || localIds.Length != remoteIds.Length || Peer.Transport != NixlTransports.Local)
+            return false;
+        NativeEvent done;
+        _runtime.Gate.Enter();
+        try
+        {
+            _slot.BeginNow(cancellationToken);
+            NixlStatus status;
+            fixed (int* local = localIds)
+            fixed (int* remote = remoteIds)
+            fixed (byte* notification = options.Notification)
+            {
+                var parameters = Parameters(local, remote, localIds.Length, notification, options);
+                status = _runtime.Core.PostNow(ref parameters, out done);
+            }
+
+            if (status != NixlStatus.Success)
+            {
+                _slot.AbortNow();
+                return status == NixlStatus.NotPosted ? false : throw PostFailure(status, localIds, remoteIds);
+            }
+        }
+        finally
+        {
+            _runtime.Gate.Exit();
+        }
+
+        result = _slot.EndNow(done);
+        return true;
+    }
+
     /// <summary>The post itself. Returns the version of the one <see cref="ValueTask{T}"/> that may be made of this source: for
     /// <see cref="PooledTransfer"/>, which puts itself between source and awaiter.</summary>
     internal unsafe short Post(
@@ -143,21 +189,9 @@ public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IO
                 fixed (int* remote = remoteIds)
                 fixed (byte* notification = options.Notification)
                 {
-                    var parameters = new NativePostParams
-                    {
-                        Op = (uint)Operation,
-                        LocalList = _localList,
-                        RemoteList = _remoteList,
-                        LocalIds = (uint*)local,
-                        RemoteIds = (uint*)remote,
-                        IdCount = (ulong)localIds.Length,
-                        Notification = notification,
-                        NotificationLength = (uint)options.Notification.Length,
-                        Flags = options.Notify ? (uint)NativePostFlags.Notify : 0,
-                        TimeoutNs = timeout,
-                        UserData = userData,
-                        Request = new NativeRequestHeader { LeaseToken = options.LeaseToken, Attempt = options.Attempt },
-                    };
+                    var parameters = Parameters(local, remote, localIds.Length, notification, options);
+                    parameters.TimeoutNs = timeout;
+                    parameters.UserData = userData;
                     var status = _runtime.Core.Post(ref parameters, out operation);
                     if (status < 0)
                         throw PostFailure(status, localIds, remoteIds);
@@ -176,6 +210,20 @@ public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IO
 
         return _slot.Posted(operation);
     }
+
+    private unsafe NativePostParams Parameters(int* local, int* remote, int count, byte* notification, in PostOptions options) => new()
+    {
+        Op = (uint)Operation,
+        LocalList = _localList,
+        RemoteList = _remoteList,
+        LocalIds = (uint*)local,
+        RemoteIds = (uint*)remote,
+        IdCount = (ulong)count,
+        Notification = notification,
+        NotificationLength = (uint)options.Notification.Length,
+        Flags = options.Notify ? (uint)NativePostFlags.Notify : 0,
+        Request = new NativeRequestHeader { LeaseToken = options.LeaseToken, Attempt = options.Attempt },
+    };
 
     private string Describe() => Operation == TransferOperation.Write ? $"WRITE to '{Peer.Name}'" : $"READ from '{Peer.Name}'";
 

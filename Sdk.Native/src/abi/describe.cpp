@@ -141,12 +141,14 @@ constexpr field fields_of_nixl_post_params[] = {
     FIELD(nixl_post_params_t, user_data),
     FIELD(nixl_post_params_t, request),
     FIELD(nixl_post_params_t, source_ready_event),
+    FIELD(nixl_post_params_t, done),
 };
 constexpr field fields_of_nixl_notification_params[] = {
     FIELD(nixl_notification_params_t, struct_size), FIELD(nixl_notification_params_t, payload_length),
     FIELD(nixl_notification_params_t, peer),        FIELD(nixl_notification_params_t, payload),
     FIELD(nixl_notification_params_t, timeout_ns),  FIELD(nixl_notification_params_t, user_data),
-    FIELD(nixl_notification_params_t, request),
+    FIELD(nixl_notification_params_t, request),     FIELD(nixl_notification_params_t, flags),
+    FIELD(nixl_notification_params_t, reserved),
 };
 constexpr field fields_of_nixl_event[] = {
     FIELD(nixl_event_t, user_data),  FIELD(nixl_event_t, kind),         FIELD(nixl_event_t, flags),
@@ -185,6 +187,8 @@ constexpr field fields_of_nixl_loopback_faults[] = {
     FIELD(nixl_loopback_faults_t, struct_size), FIELD(nixl_loopback_faults_t, fail_every),
     FIELD(nixl_loopback_faults_t, delay_ns),    FIELD(nixl_loopback_faults_t, seed),
     FIELD(nixl_loopback_faults_t, hang),        FIELD(nixl_loopback_faults_t, move_nothing),
+    FIELD(nixl_loopback_faults_t, rails),       FIELD(nixl_loopback_faults_t, operation_bytes),
+    FIELD(nixl_loopback_faults_t, kill_after),  FIELD(nixl_loopback_faults_t, withhold_receives),
 };
 // NOLINTEND(bugprone-sizeof-expression)
 
@@ -250,6 +254,7 @@ constexpr value values_of_nixl_peer_state[] = {
 };
 constexpr value values_of_nixl_post_flags[] = {
     VALUE(NIXL_POST_NOTIFY),
+    VALUE(NIXL_POST_NOW),
 };
 
 constexpr value values_of_nixl_packing[] = {

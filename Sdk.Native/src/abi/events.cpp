@@ -47,6 +47,16 @@ int32_t nixl_notification_read(nixl_agent_t* handle, nixl_notification_t* header
         header);
 }
 
+int32_t nixl_notification_watch(nixl_agent_t* handle, uint32_t* waiting) noexcept {
+    return with_agent(
+        handle,
+        [&](agent& a) {
+            *waiting = a.waiting().watch(a.settings().spin_ns) ? 1 : 0;
+            return failure::success();
+        },
+        waiting);
+}
+
 int32_t nixl_notification_send(nixl_agent_t* handle, const nixl_notification_params_t* params,
                                uint64_t* operation) noexcept {
     return with_agent(

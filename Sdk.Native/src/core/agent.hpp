@@ -74,6 +74,9 @@ class agent final : public transport_events, private inbox::reader {
     void request_settled(request& r, const failure& result) noexcept override;
     void request_quiesced(request& r) noexcept override;
     bool notification_arrived(arrival&& a) noexcept override;
+    void source_opened(const std::shared_ptr<arrival_source>& s) noexcept override { inbox_.open_source(s); }
+    void source_rang(arrival_source& s) noexcept override { inbox_.source_rang(s); }
+    void source_closed(arrival_source& s) noexcept override { inbox_.close_source(s); }
 
   private:
     explicit agent(agent_settings settings);

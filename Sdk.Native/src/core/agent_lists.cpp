@@ -85,10 +85,13 @@ std::shared_ptr<remote_region> find_remote(const peer_metadata& m, const nixl_st
 bool summarise(prepared_list& list) noexcept {
     uint64_t total_length = 0;
     list.uniform_length = list.regions.front().length;
+    list.uniform_count = list.regions.front().count;
     uint64_t first = 0;
     for (list_region& r : list.regions) {
         if (r.length != list.uniform_length)
             list.uniform_length = 0;
+        if (r.count != list.uniform_count)
+            list.uniform_count = 0;
         if (__builtin_add_overflow(total_length, r.length, &total_length))
             return false;
         if (list.mode == NIXL_LIST_BLOCK) {

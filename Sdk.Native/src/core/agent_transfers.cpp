@@ -57,15 +57,43 @@ failure check_revoked(const prepared_list& remote) noexcept {
 failure check_params(const nixl_post_params_t& p) noexcept {
     if (p.op > NIXL_OP_WRITE)
         return fail(NIXL_ERR_INVALID_PARAM, "there is no operation %u", p.op);
-    if ((p.flags & ~static_cast<uint32_t>(NIXL_POST_NOTIFY)) != 0 || p.source_ready_event != 0 ||
+    if ((p.flags & ~static_cast<uint32_t>(NIXL_POST_NOTIFY | NIXL_POST_NOW)) != 0 || p.source_ready_event != 0 ||
         p.request.reserved != 0)
         return fail(NIXL_ERR_INVALID_PARAM, "unknown flags, or a reserved field is not 0");
+    if ((p.flags & NIXL_POST_NOW) != 0 && p.done == nullptr)
+        return fail(NIXL_ERR_INVALID_PARAM, "NIXL_POST_NOW needs `done`: no event would tell the outcome");
     if (p.id_count == 0 || p.local_ids == nullptr || p.remote_ids == nullptr)
         return fail(NIXL_ERR_INVALID_PARAM, "a transfer needs at least one pair of ids; to move nothing and notify, "
                                             "send a notification");
     if ((p.flags & NIXL_POST_NOTIFY) == 0 && p.notification_length != 0)
         return fail(NIXL_ERR_INVALID_PARAM, "there is a notification but the flag NIXL_POST_NOTIFY is not set");
     return failure::success();
+}
+
+// What an operation that ended inside its post tells instead of an event.
+void fill_done(nixl_event_t& done, const request& r, uint64_t user_data) noexcept {
+    done = {};
+    done.user_data = user_data;
+    done.kind = r.kind == request_kind::transfer ? NIXL_EVENT_TRANSFER : NIXL_EVENT_NOTIFICATION_SENT;
+    done.flags = NIXL_EVENT_OUTCOME | NIXL_EVENT_QUIESCED;
+    done.peer = r.target->id();
+    done.bytes = r.bytes_done;
+    done.operations = r.operations;
+    done.entry = UINT64_MAX;
+    done.posted_ns = r.posted_ns;
+    done.started_ns = r.started_ns;
+    done.data_done_ns = r.data_done_ns;
+    done.settled_ns = r.settled_ns;
+}
+
+failure not_now() noexcept {
+    return fail(NIXL_ERR_NOT_POSTED, "it cannot be completed by the call itself; post without NIXL_POST_NOW");
+}
+
+failure in_progress() noexcept {
+    failure f;
+    f.status = NIXL_IN_PROGRESS;
+    return f;
 }
 
 failure check_payload(const uint8_t* payload, uint64_t length) noexcept {
@@ -102,8 +130,9 @@ failure agent::post(const nixl_post_params_t& p, uint64_t& operation_id) noexcep
         return f;
     if (failure f = check_payload(p.notification, p.notification_length); !f.ok())
         return f;
-    std::shared_ptr<const prepared_list> local = lists_.find(p.local_list);
-    std::shared_ptr<const prepared_list> remote = lists_.find(p.remote_list);
+    std::shared_ptr<const prepared_list> local;
+    std::shared_ptr<const prepared_list> remote;
+    lists_.find_both(p.local_list, local, p.remote_list, remote);
     if (!local || !remote)
         return fail(NIXL_ERR_NOT_FOUND, "the %s list does not exist or was released", !local ? "local" : "remote");
     if (local->target || !remote->target)
@@ -129,10 +158,27 @@ failure agent::post(const nixl_post_params_t& p, uint64_t& operation_id) noexcep
         return f;
     if (failure f = check_revoked(*remote); !f.ok())
         return f.of(remote->target->name());
-    const transport* t = remote->target->chosen.load();
+    transport* const t = remote->target->chosen.load();
     if ((local->transports & remote->transports & t->kind()) == 0)
         return fail(NIXL_ERR_INVALID_PARAM, "the transport to this peer does not reach all memory of the two lists")
             .of(remote->target->name());
+
+    if (p.done != nullptr) {
+        request now; // needs no slot: nobody hears of it but its poster
+        now.op = static_cast<nixl_op_t>(p.op);
+        now.notify = (p.flags & NIXL_POST_NOTIFY) != 0;
+        now.target = remote->target.get();
+        now.notification = {p.notification, p.notification_length};
+        now.header = p.request;
+        now.cursor = piece_cursor(*local, *remote, p.local_ids, p.remote_ids, p.id_count);
+        now.total_bytes = now.cursor.remaining();
+        if (t->complete_now(now)) {
+            fill_done(*p.done, now, p.user_data);
+            return failure::success();
+        }
+        if ((p.flags & NIXL_POST_NOW) != 0)
+            return not_now();
+    }
 
     operation* op = operations_.acquire();
     if (op == nullptr)
@@ -159,12 +205,13 @@ failure agent::post(const nixl_post_params_t& p, uint64_t& operation_id) noexcep
     op->local_list = std::move(local);
     op->remote_list = std::move(remote);
     operation_id = op->id;
-    return start(*op, target, {p.notification, p.notification_length}, p.timeout_ns);
+    const failure f = start(*op, target, {p.notification, p.notification_length}, p.timeout_ns);
+    return f.ok() && p.done != nullptr ? in_progress() : f;
 }
 
 failure agent::send_notification(const nixl_notification_params_t& p, uint64_t& operation_id) noexcept {
-    if (p.request.reserved != 0)
-        return fail(NIXL_ERR_INVALID_PARAM, "a reserved field is not 0");
+    if (p.request.reserved != 0 || p.reserved != 0 || (p.flags & ~static_cast<uint32_t>(NIXL_POST_NOW)) != 0)
+        return fail(NIXL_ERR_INVALID_PARAM, "unknown flags, or a reserved field is not 0");
     if (failure f = check_payload(p.payload, p.payload_length); !f.ok())
         return f;
     const std::shared_ptr<agent_peer> target = peers_.find(p.peer);
@@ -172,6 +219,15 @@ failure agent::send_notification(const nixl_notification_params_t& p, uint64_t& 
         return fail(NIXL_ERR_NOT_FOUND, "no such peer");
     if (failure f = check_peer(*target); !f.ok())
         return f;
+    if ((p.flags & NIXL_POST_NOW) != 0) {
+        request now;
+        now.kind = request_kind::notification;
+        now.notify = true;
+        now.target = target.get();
+        now.notification = {p.payload, p.payload_length};
+        now.header = p.request;
+        return target->chosen.load()->complete_now(now) ? failure::success() : not_now();
+    }
     operation* op = operations_.acquire();
     if (op == nullptr)
         return fail(NIXL_ERR_BUSY, "%u transfers are in flight or have unread completions; that is the agent's limit",

@@ -37,6 +37,7 @@ class notification_sender {
         unread_.fetch_sub(1, std::memory_order_relaxed);
         return false;
     }
+    uint32_t unread() const noexcept { return unread_.load(std::memory_order_relaxed); }
     // For a sender in the same process: would take_credit succeed?
     bool has_credit() const noexcept { return unread_.load(std::memory_order_relaxed) < limit_; }
     // [any] The application has read one; called on its thread, never blocks.
@@ -70,6 +71,30 @@ struct arrival {
     uint32_t arrival_generation = 0;
     std::vector<uint8_t> payload;
     uint64_t arrived_ns = 0; // filled by the agent if zero
+};
+
+// Notifications that lie where their sender has put them (memory shared with it) until somebody asks. The inbox reads
+// them in place, so that a polling reader needs no progress thread. Everything under the inbox's lock of arrivals.
+//
+// Bell: while the source is watched, its sender rings after the next message, and the transport then says so
+// (transport_events::source_rang). New sources are watched.
+class arrival_source {
+  public:
+    enum class taken { nothing, one, too_small };
+
+    virtual notification_sender& sender() noexcept = 0;
+    // For the application: header and payload, and the sender's credit goes back. too_small: only
+    // header.payload_length is filled in and the message stays.
+    virtual taken read(nixl_notification_t& header, uint8_t* payload, uint64_t capacity) noexcept = 0;
+    // For the inbox's own queue. False: nothing there, or no memory.
+    virtual bool take(arrival& a) noexcept = 0;
+    virtual bool waiting() const noexcept = 0;
+    // True: look now, something is there already.
+    virtual bool watch() noexcept = 0;
+    virtual void unwatch() noexcept = 0;
+
+  protected:
+    ~arrival_source() = default;
 };
 
 } // namespace nixl

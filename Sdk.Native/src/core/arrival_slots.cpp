@@ -69,8 +69,11 @@ void arrival_slots::abandon(use& u) noexcept {
 arrival_slots::use* arrival_slots::retire() noexcept {
     if (abandoned_ == 0)
         return nullptr;
-    const auto ready =
-        std::ranges::find_if(uses_, [](const auto& u) { return u->is == stage::abandoned && u->uncertain == 0; });
+    // One that was announced at once, so that its notification is withdrawn; its number of writes is final. Of another
+    // one a write in flight may still fail.
+    const auto ready = std::ranges::find_if(uses_, [](const auto& u) {
+        return u->is == stage::abandoned && u->uncertain == 0 && (u->outstanding == 0 || u->notification != 0);
+    });
     if (ready == uses_.end())
         return nullptr;
     --abandoned_;

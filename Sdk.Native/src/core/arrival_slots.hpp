@@ -55,6 +55,13 @@ class arrival_slots {
     // A write has ended here. Delivered: acknowledged, its bytes are in the target's memory. Ignored for a fenced rail:
     // fence has ended all of it.
     void ended(use& u, uint32_t rail, bool delivered) noexcept;
+    // It is certain that this write reached nothing and is not counted by the target; not for announced ones.
+    void refused(use& u, uint32_t rail) noexcept {
+        if (is_fenced(rail))
+            return;
+        --u.sent[rail];
+        --u.outstanding;
+    }
 
     // What NOTIFY and RETIRE say. Fenced rails are left out: what they carried was acknowledged or is repeated.
     std::size_t expected(const use& u, std::span<rail_count, max_rails> out) const noexcept;
@@ -131,6 +138,11 @@ class arrival_attempt {
         if (under.left)
             --earlier_;
         slots.ended(under, rail, delivered);
+    }
+    void refused(arrival_slots& slots, arrival_slots::use& under, uint32_t rail) noexcept {
+        if (under.left)
+            --earlier_;
+        slots.refused(under, rail);
     }
     bool lost(const arrival_slots::use& under) noexcept {
         if (under.left) {

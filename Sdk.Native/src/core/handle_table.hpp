@@ -60,6 +60,16 @@ class handle_table {
         return e != nullptr ? e->object : nullptr;
     }
 
+    // Both with one look.
+    template <class Base>
+    void find_both(uint64_t first, std::shared_ptr<Base>& a, uint64_t second, std::shared_ptr<Base>& b) const {
+        const std::lock_guard lock(mutex_);
+        if (const entry* e = get(first))
+            a = e->object;
+        if (const entry* e = get(second))
+            b = e->object;
+    }
+
     // The object leaves the table; the caller gets the last say on its destruction, outside the lock.
     std::shared_ptr<T> erase(uint64_t handle) {
         const std::lock_guard lock(mutex_);

@@ -10,6 +10,21 @@
 #include <utility>
 
 namespace nixl {
+namespace {
+
+failure too_small(uint64_t needed, uint64_t capacity) noexcept {
+    return fail(NIXL_ERR_BUFFER_TOO_SMALL, "the notification has %llu bytes, the buffer %llu; read it again",
+                static_cast<unsigned long long>(needed), static_cast<unsigned long long>(capacity));
+}
+
+void describe(nixl_notification_t& header, const notification_sender& sender) noexcept {
+    header.sender = sender.id();
+    header.sender_incarnation = sender.incarnation();
+    const std::string& name = sender.name();
+    std::memcpy(header.sender_name, name.data(), std::min(name.size(), sizeof header.sender_name - 1));
+}
+
+} // namespace
 
 inbox::~inbox() {
     while (head_ != nullptr) {
@@ -46,17 +61,26 @@ void inbox::append(event_node& node) noexcept {
     signal();
 }
 
+void inbox::added(uint64_t arrivals) noexcept {
+    if (arrivals == 0)
+        return;
+    watched_ = false;
+    const std::lock_guard lock(mutex_);
+    unread_ += arrivals;
+    arrived_ += arrivals;
+    signal();
+}
+
 bool inbox::publish(arrival&& a) noexcept {
     if (a.arrived_ns == 0)
         a.arrived_ns = now_ns();
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(arrivals_mutex_);
     try {
         arrivals_.push_back(std::move(a));
     } catch (...) {
         return false;
     }
-    ++arrived_;
-    signal();
+    added(1);
     return true;
 }
 
@@ -94,23 +118,26 @@ uint64_t inbox::read(nixl_event_t* out, uint64_t capacity) noexcept {
 failure inbox::read(nixl_notification_t& header, uint8_t* payload, uint64_t capacity) noexcept {
     arrival taken;
     {
-        const std::lock_guard lock(mutex_);
-        if (arrivals_.empty())
-            return fail(NIXL_ERR_NOT_FOUND, "no notification waits");
+        const std::lock_guard lock(arrivals_mutex_);
+        if (arrivals_.empty()) {
+            failure result;
+            if (read_source(header, payload, capacity, result))
+                return result;
+            result.status = NIXL_ERR_NOT_FOUND; // the normal answer of a poll: no text is made
+            return result;
+        }
         const arrival& a = arrivals_.front();
         header = {};
         header.payload_length = a.payload.size();
         if (a.payload.size() > capacity)
-            return fail(NIXL_ERR_BUFFER_TOO_SMALL, "the notification has %zu bytes, the buffer %llu; read it again",
-                        a.payload.size(), static_cast<unsigned long long>(capacity));
+            return too_small(a.payload.size(), capacity);
         taken = std::move(arrivals_.front());
         arrivals_.pop_front();
+        const std::lock_guard events(mutex_);
+        --unread_;
         unsignal();
     }
-    header.sender = taken.sender->id();
-    header.sender_incarnation = taken.sender->incarnation();
-    const std::string& name = taken.sender->name();
-    std::memcpy(header.sender_name, name.data(), std::min(name.size(), sizeof header.sender_name - 1));
+    describe(header, *taken.sender);
     header.request_bytes = taken.request_bytes;
     header.request_operations = taken.request_operations;
     header.request = taken.request;
@@ -137,10 +164,20 @@ bool inbox::wait_for(std::unique_lock<std::mutex>& lock, deadline until, Ready&&
 }
 
 failure inbox::wait(deadline until) noexcept {
-    std::unique_lock lock(mutex_);
-    const bool woken = wait_for(lock, until, [this] { return anything(); });
-    wake_pending_ = false;
-    unsignal();
+    {
+        const std::lock_guard arrivals(arrivals_mutex_);
+        ++sleepers_;
+        watch_sources();
+    }
+    bool woken = false;
+    {
+        std::unique_lock lock(mutex_);
+        woken = wait_for(lock, until, [this] { return anything(); });
+        wake_pending_ = false;
+        unsignal();
+    }
+    const std::lock_guard arrivals(arrivals_mutex_);
+    --sleepers_;
     return woken ? failure::success() : fail(NIXL_ERR_TIMEOUT, "nothing happened within the time given");
 }
 
@@ -173,6 +210,11 @@ void inbox::wake() noexcept {
 }
 
 failure inbox::event_fd(int& fd) noexcept {
+    const std::lock_guard arrivals(arrivals_mutex_);
+    if (!fd_used_) {
+        fd_used_ = true;
+        watch_sources();
+    }
     const std::lock_guard lock(mutex_);
     if (fd_ < 0) {
         fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -13,6 +13,10 @@ prepared_list::~prepared_list() {
 const list_region& prepared_list::region_of(uint64_t flat_id) const noexcept {
     if (regions.size() == 1)
         return regions.front();
+    if (uniform_count == 1) // a list of single ranges
+        return regions[flat_id];
+    if (uniform_count != 0)
+        return regions[flat_id / uniform_count];
     const auto after = std::upper_bound(regions.begin(), regions.end(), flat_id,
                                         [](uint64_t id_, const list_region& r) { return id_ < r.first; });
     return *(after - 1);

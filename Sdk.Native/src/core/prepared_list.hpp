@@ -41,7 +41,8 @@ struct prepared_list {
     uint64_t entries = 0;                                     // valid ids are 0 … entries-1
     uint64_t uniform_length = 0;                              // all pieces have this length; 0 if they differ
     uint64_t bytes_per_entry = 0;
-    uint32_t transports = 0; // mask: which transports reach every region
+    uint64_t uniform_count = 0; // all regions have this many pieces; 0 if they differ
+    uint32_t transports = 0;    // mask: which transports reach every region
 
     prepared_list() = default;
     ~prepared_list();

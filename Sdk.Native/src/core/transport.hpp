@@ -17,6 +17,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace nixl {
 
@@ -35,6 +36,15 @@ class transport_events {
     // A notification whose data is visible. False if this sender has used up its credits (a protocol error of the
     // sender: the connection is closed).
     virtual bool notification_arrived(arrival&& a) noexcept = 0;
+    // A source that readers may look at directly, until source_closed returns; what is left in it then is kept.
+    virtual void source_opened(const std::shared_ptr<arrival_source>&) noexcept {}
+    // Its bell has rung. Afterwards it is watched again.
+    virtual void source_rang(arrival_source& s) noexcept {
+        (void)s.watch(); // first: what comes while we look rings again
+        for (arrival a; s.take(a); a = {})
+            (void)notification_arrived(std::move(a));
+    }
+    virtual void source_closed(arrival_source& s) noexcept { source_rang(s); }
 
   protected:
     ~transport_events() = default;
@@ -72,6 +82,11 @@ class transport {
     // [any] Takes a validated request. The transport reports settled and quiesced, watches r.until, obeys the peer's
     // window and keeps requests of one peer fair by interleaving chunks.
     virtual void submit(request& r) noexcept = 0;
+    // [any] Does the whole request on the calling thread if that takes no waiting and little time. True: it is done,
+    // every byte and the notification, and bytes_done, operations and the times are filled in; nothing is reported.
+    // False: it was not done; some bytes may have been copied, r.cursor is used up, and the request is to be submitted
+    // afresh. `r` need not be one of the core's slots.
+    virtual bool complete_now(request&) noexcept { return false; }
     // [any] r.cancel_requested is set; look at it soon. r may be quiesced at this very moment: do not keep the pointer,
     // wake the progress thread and let it look at the requests that it has.
     virtual void cancel(request& r) noexcept = 0;

@@ -3,6 +3,7 @@
 
 #include "abi/node.hpp"
 
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,11 @@ inline const auto every_transport =
     testing::Values(NIXL_TRANSPORT_LOOPBACK, NIXL_TRANSPORT_LOCAL, NIXL_TRANSPORT_FABRIC);
 inline std::string transport_name(const testing::TestParamInfo<nixl_transport_t>& info) {
     return info.param == NIXL_TRANSPORT_LOOPBACK ? "loopback" : info.param == NIXL_TRANSPORT_LOCAL ? "local" : "fabric";
+}
+
+// The whole suite can run over loopback with EFA's rules: NIXL_LOOPBACK_FAULTS=efa,rails=2,seed=7
+inline bool under_efa_rules(nixl_transport_t kind) {
+    return kind == NIXL_TRANSPORT_LOOPBACK && std::getenv("NIXL_LOOPBACK_FAULTS") != nullptr;
 }
 
 struct pair_options {

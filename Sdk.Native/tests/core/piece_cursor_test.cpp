@@ -37,11 +37,14 @@ struct scenario {
         for (prepared_list* list : {&local, &remote}) {
             list->mode = mode;
             list->uniform_length = list->regions.front().length;
+            list->uniform_count = list->regions.front().count;
             list->bytes_per_entry = 0;
             uint64_t first = 0;
             for (list_region& r : list->regions) {
                 if (r.length != list->uniform_length)
                     list->uniform_length = 0;
+                if (r.count != list->uniform_count)
+                    list->uniform_count = 0;
                 list->bytes_per_entry += r.length;
                 if (mode == NIXL_LIST_FLAT) {
                     r.first = first;
@@ -229,13 +232,14 @@ void make_random(scenario& s, std::mt19937& random) {
     const bool flat = random() % 2 == 0;
     const bool uniform = random() % 2 == 0;
     const uint64_t regions = 1 + random() % 5;
-    const uint64_t blocks = 1 + random() % 40;
+    const uint64_t blocks = random() % 8 == 0 ? 1 : 1 + random() % 40;
+    const bool same_counts = random() % 2 == 0;
     uint64_t local_base = 0x1000'0000;
     uint64_t remote_base = 0x7000'0000'0000;
     const uint64_t common = 1 + random() % 300;
     for (uint64_t r = 0; r < regions; ++r) {
         const uint64_t length = uniform ? common : 1 + random() % 300;
-        const uint64_t count = flat ? 1 + random() % 40 : blocks;
+        const uint64_t count = flat && !same_counts ? 1 + random() % 40 : blocks;
         const uint64_t local_stride = length + (random() % 2 == 0 ? 0 : random() % 64);
         const uint64_t remote_stride = length + (random() % 2 == 0 ? 0 : random() % 64);
         s.add(local_base, remote_base, length, count, local_stride, remote_stride, random() % 2 == 0);

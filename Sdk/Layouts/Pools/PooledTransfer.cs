@@ -45,6 +45,12 @@ internal sealed class PooledTransfer : IValueTaskSource<TransferResult>
     public ValueTask<TransferResult> PostAsync(
         ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, in PostOptions options, CancellationToken cancellationToken)
     {
+        if (_transfer.TryPostNow(localIds, remoteIds, options, cancellationToken, out var result))
+        {
+            _pool.Return(this);
+            return new ValueTask<TransferResult>(result);
+        }
+
         var version = _transfer.Post(localIds, remoteIds, options, cancellationToken);
         Volatile.Write(ref _outstanding, version);
         return new ValueTask<TransferResult>(this, version);

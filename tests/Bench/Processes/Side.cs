@@ -12,9 +12,9 @@ internal sealed class Side : IAsyncDisposable
     {
         Agent = agent;
         Bytes = bytes;
-        if (origin == MemoryOrigin.Arena)
+        if (origin != MemoryOrigin.Own)
         {
-            _arena = agent.CreateArena(bytes);
+            _arena = agent.CreateArena(bytes, origin == MemoryOrigin.SmallPageArena ? HugePages.Never : HugePages.Try);
             (Address, PageSize) = (_arena.Address, _arena.PageSize);
             return;
         }

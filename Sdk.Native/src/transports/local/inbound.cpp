@@ -1,41 +1,18 @@
 #include "transports/local/inbound.hpp"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <utility>
 
 namespace nixl::local {
 namespace {
 
 constexpr std::uint64_t greeting_ns = 10'000'000'000;
-
-// Credits go back through the inbox, which it keeps alive; a connection that has closed is not found any more.
-class sender final : public notification_sender {
-  public:
-    sender(const control::hello& m, std::uint32_t limit, std::uint64_t connection, std::shared_ptr<inbox> mail)
-        : notification_sender(std::string(m.initiator_name), m.initiator_incarnation, limit), connection_(connection),
-          mail_(std::move(mail)) {}
-
-  private:
-    void credit_returned() noexcept override {
-        try {
-            command c;
-            c.what = command::verb::credit;
-            c.connection = connection_;
-            c.count = 1 + owed_.exchange(0);
-            (void)mail_->push(std::move(c));
-        } catch (...) {
-            ++owed_; // no memory: with the next one
-        }
-    }
-
-    const std::uint64_t connection_;
-    const std::shared_ptr<inbox> mail_;
-    std::atomic<std::uint32_t> owed_{0};
-};
 
 control::unique_fd duplicate(int fd) noexcept {
     return control::unique_fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
@@ -62,12 +39,11 @@ failure inbound::start(control::unique_fd socket, std::uint64_t now) {
     return attach(control::session::receive(std::move(socket), session_settings(greeting_ns), *this, now));
 }
 
-failure inbound::let_in(const control::hello& m, control::unique_fd& page_fd) {
+failure inbound::let_in(const control::hello& m, std::vector<control::unique_fd>& fds) {
     const control::target_identity self{context_.settings.name, context_.settings.incarnation,
                                         token_of(context_.settings), NIXL_TRANSPORT_LOCAL};
     if (const failure f = control::check_hello(m, self); !f.ok())
         return f;
-    sender_ = std::make_shared<sender>(m, context_.settings.max_notifications, id_, context_.mail);
     if (pidfd_)
         if (const failure f = watch_exit(pidfd_.get()); !f.ok())
             return f;
@@ -75,42 +51,43 @@ failure inbound::let_in(const control::hello& m, control::unique_fd& page_fd) {
     if (const failure f = context_.regions.open_page(std::string(m.initiator_name), std::move(for_page), page_);
         !f.ok())
         return f;
-    page_fd = duplicate(page_->page.fd());
-    if (!page_fd)
-        return fail_errno(NIXL_ERR_BACKEND, errno, "no descriptor for the control page");
+    std::shared_ptr<inlet> made;
+    control::unique_fd their_bell;
+    if (const failure f = inlet::open(context_, m, id_, made, their_bell); !f.ok())
+        return f;
+    if (const failure f = context_.loop().watch(made->bell().fd(), EPOLLIN, bell_handler_); !f.ok())
+        return f;
+    inlet_ = std::move(made);
+    context_.events.source_opened(inlet_);
+    fds.push_back(duplicate(page_->page.fd()));
+    fds.push_back(duplicate(inlet_->memory_fd()));
+    fds.push_back(std::move(their_bell));
+    if (!fds[0] || !fds[1])
+        return fail_errno(NIXL_ERR_BACKEND, errno, "no descriptors for what is shared with an initiator");
     permit(pid_);
     return failure::success();
 }
 
 void inbound::on_hello(control::session& s, const control::hello& m) {
-    control::unique_fd page_fd;
-    if (const failure f = let_in(m, page_fd); !f.ok())
-        return s.refuse(f);
     std::vector<control::unique_fd> fds;
-    fds.push_back(std::move(page_fd));
+    if (const failure f = let_in(m, fds); !f.ok())
+        return s.refuse(f);
     welcome_bytes w;
     w.nonce_address = reinterpret_cast<std::uint64_t>(context_.own_nonce.data());
     w.nonce = context_.own_nonce;
     s.accept(context_.settings.max_notifications, encode(w), std::move(fds));
 }
 
-void inbound::on_notify(control::session& s, const control::notify& m) {
-    arrival a;
-    a.sender = sender_;
-    a.request = m.request;
-    a.op = m.op == NIXL_OP_READ ? NIXL_OP_READ : NIXL_OP_WRITE;
-    a.with_transfer = m.with_transfer;
-    a.request_bytes = m.request_bytes;
-    a.request_operations = m.request_operations;
-    a.arrival_slot = m.arrival.slot;
-    a.arrival_generation = m.arrival.generation;
-    a.payload.assign(m.payload.begin(), m.payload.end());
-    if (!context_.events.notification_arrived(std::move(a))) {
-        close(fail(NIXL_ERR_BACKEND, "more notifications than were granted"));
+void inbound::on_notify(control::session&, const control::notify&) {
+    close(fail(NIXL_ERR_BACKEND, "protocol error: notifications of this transport come through shared memory"));
+}
+
+void inbound::rung() noexcept {
+    if (!inlet_)
         return;
-    }
-    transport_counters::add(context_.counters.notifications_received, 1);
-    s.acknowledge(m.sequence, NIXL_SUCCESS);
+    if (!inlet_->bell().hear())
+        context_.loop().forget(inlet_->bell().fd());
+    context_.events.source_rang(*inlet_);
 }
 
 bool inbound::on_message(control::session& s, control::received_frame& frame) {
@@ -139,17 +116,6 @@ void inbound::send_arenas() {
     sent_.swap(current);
 }
 
-void inbound::grant(std::uint32_t count) noexcept {
-    if (finished_ || !session_)
-        return;
-    try {
-        session_->grant(count);
-    } catch (const std::exception& e) {
-        return close(fail(NIXL_ERR_OUT_OF_MEMORY, "%s", e.what()));
-    }
-    update();
-}
-
 void inbound::close(const failure& why) noexcept {
     if (session_)
         session_->close(why);
@@ -166,6 +132,10 @@ void inbound::peer_exited() noexcept {
 
 void inbound::finish() noexcept {
     finished_ = true;
+    if (const auto closing = std::exchange(inlet_, nullptr)) {
+        context_.loop().forget(closing->bell().fd());
+        context_.events.source_closed(*closing);
+    }
     if (page_)
         context_.regions.close_page(page_);
 }

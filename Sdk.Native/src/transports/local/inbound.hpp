@@ -1,13 +1,15 @@
-// The target's end of a connection: lets an initiator in, hands it the control page and the arenas, and queues its
-// notifications. Progress thread only.
+// The target's end of a connection: lets an initiator in, hands it the control page, the ring for its notifications and
+// the arenas. Progress thread only.
 #pragma once
 
 #include "core/arrival.hpp"
 #include "transports/local/connection.hpp"
+#include "transports/local/inlet.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <vector>
 
 namespace nixl::local {
 
@@ -16,12 +18,13 @@ class inbound final : public connection {
     // `id` names it in commands.
     inbound(context& c, std::uint64_t id) noexcept : connection(c), id_(id) {}
 
-    ~inbound() override { detach(); } // before the descriptors go
+    ~inbound() override { // before the descriptors go
+        finish();
+        detach();
+    }
 
     // Takes an accepted socket. Processes of other users are turned away.
     failure start(control::unique_fd socket, std::uint64_t now);
-    // The application has read `count` notifications.
-    void grant(std::uint32_t count) noexcept;
     // Says goodbye.
     void close(const failure& why) noexcept;
 
@@ -39,7 +42,14 @@ class inbound final : public connection {
 
   private:
     void peer_exited() noexcept override;
-    failure let_in(const control::hello& m, control::unique_fd& page_fd);
+    struct bell_handler final : fd_handler {
+        explicit bell_handler(inbound& i) noexcept : owner(i) {}
+        void on_fd(std::uint32_t, std::uint64_t) noexcept override { owner.rung(); }
+        inbound& owner;
+    };
+
+    failure let_in(const control::hello& m, std::vector<control::unique_fd>& fds);
+    void rung() noexcept;
     void send_arenas();
     void finish() noexcept;
 
@@ -47,7 +57,8 @@ class inbound final : public connection {
     pid_t pid_ = 0;
     control::unique_fd pidfd_;
     std::shared_ptr<shared_page> page_;
-    std::shared_ptr<notification_sender> sender_;
+    std::shared_ptr<inlet> inlet_; // from let_in to finish
+    bell_handler bell_handler_{*this};
     std::set<std::uint64_t> sent_; // keys of arenas
 };
 

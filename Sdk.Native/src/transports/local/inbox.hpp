@@ -16,13 +16,12 @@
 namespace nixl::local {
 
 struct command {
-    enum class verb { connect, regions_changed, disconnect, credit, close };
+    enum class verb { connect, regions_changed, disconnect, broken, close };
     verb what{};
     std::shared_ptr<nixl::peer> peer; // connect, regions_changed, disconnect
     deadline until;                   // connect, close
     std::unique_ptr<failure> why;     // disconnect
-    std::uint64_t connection = 0;     // credit
-    std::uint32_t count = 0;          // credit
+    std::uint64_t connection = 0;     // broken: an inbound one, whose ring holds nonsense
 };
 
 class inbox {

@@ -99,7 +99,13 @@ class local_transport final : public transport {
         }
     }
 
+    bool complete_now(request& r) noexcept override {
+        const auto l = static_cast<lane*>(r.target->transport_state.get());
+        return l != nullptr && l->complete(r, context_);
+    }
     void submit(request& r) noexcept override {
+        if (auto* const l = static_cast<lane*>(r.target->transport_state.get()); l != nullptr && lane::is_small(r))
+            l->queue_up(r);
         if (!context_.mail->submit(r))
             request_queue::settle(context_, r, closing().of(r.target->name()));
     }

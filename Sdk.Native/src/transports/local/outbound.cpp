@@ -1,8 +1,10 @@
 #include "transports/local/outbound.hpp"
 
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <exception>
 
@@ -72,10 +74,16 @@ failure outbound::open_session(control::unique_fd socket, std::uint64_t now) {
 
 failure outbound::take_welcome(const control::welcome& m, std::span<control::unique_fd> fds) {
     welcome_bytes w;
-    if (!decode(m.transport_bytes, w) || fds.size() != 1)
+    if (!decode(m.transport_bytes, w) || fds.size() != 3)
         return fail(NIXL_ERR_MISMATCH, "the peer's welcome is unreadable");
     if (const failure f = control_page::open(fds[0].get(), page_); !f.ok())
         return f;
+    notify_memory memory;
+    if (const failure f = notify_memory::open(fds[1].get(), memory); !f.ok())
+        return f;
+    if (const failure f = context_.loop().watch(fds[2].get(), EPOLLIN, bell_handler_); !f.ok())
+        return f;
+    lane_->open(page_, std::move(memory), doorbell(std::move(fds[2])), m.credits);
     foreign_ = process_.pidfd ? probe(process_.pid, w.nonce_address, w.nonce)
                               : fail(NIXL_ERR_NOT_SUPPORTED, "this kernel gives no pidfd: only arenas can be reached");
     return failure::success();
@@ -161,6 +169,7 @@ void outbound::prepared() noexcept {
     if (!f.ok())
         return end(f, false);
     state_ = state::connected;
+    peer_->transport_state = lane_;
     context_.events.peer_connected(*peer_, failure::success());
 }
 
@@ -174,7 +183,7 @@ failure outbound::resolve_regions() {
             continue;
         const bool known = m->slot.word == region_mapped || m->slot.word == region_foreign;
         if (!known && !resolve(*m)) {
-            m->slot.word = region_missing;
+            std::atomic_ref(m->slot.word).store(region_missing, std::memory_order_release);
             if (first.ok())
                 first = (foreign_.ok() ? fail(NIXL_ERR_NOT_FOUND, "the peer no longer offers memory of its metadata")
                                        : failure(foreign_))
@@ -195,14 +204,16 @@ failure outbound::resolve_regions() {
     return first.status == NIXL_ERR_NOT_FOUND ? failure::success() : first;
 }
 
+// The word last: posters look at it (lane).
 bool outbound::resolve(remote_region& m) const {
     region_key k;
+    std::uint64_t found_as = region_missing;
     if (!decode(m.key(NIXL_TRANSPORT_LOCAL), k))
         return false;
     if (k.arena == 0) {
         if (!foreign_.ok())
             return false;
-        m.slot.word = region_foreign;
+        found_as = region_foreign;
     } else {
         const auto found = arenas_.find(k.arena);
         if (found == arenas_.end() || k.offset > found->second->length() ||
@@ -210,9 +221,10 @@ bool outbound::resolve(remote_region& m) const {
             return false;
         m.slot.handle = found->second->address() + k.offset;
         m.slot.state = found->second; // the mapping lives as long as any region of it is known
-        m.slot.word = region_mapped;
+        found_as = region_mapped;
     }
     m.slot.key = static_cast<std::uint64_t>(k.generation) << 32 | k.slot;
+    std::atomic_ref(m.slot.word).store(found_as, std::memory_order_release);
     return true;
 }
 
@@ -252,25 +264,20 @@ bool outbound::work(std::uint64_t) noexcept {
     try {
         if (queue_.waits_for_regions() && sync_done_ == sync_sent_ && !unresolved_)
             ask_for_regions();
-        queue_.send_notifications(*session_);
     } catch (const std::exception& e) {
         end(fail(NIXL_ERR_OUT_OF_MEMORY, "%s", e.what()), false);
         return true;
     }
+    if (!queue_.send_notifications())
+        end(fail(NIXL_ERR_REMOTE_DISCONNECT, "protocol error: the peer has spoilt the ring for its notifications"), false);
     update();
     return worked;
 }
 
-void outbound::on_notify_ack(control::session& s, const control::notify_ack& m) {
-    if (!queue_.acknowledged(m)) {
-        s.close(fail(NIXL_ERR_BACKEND, "acknowledgement out of order"));
-        end(fail(NIXL_ERR_REMOTE_DISCONNECT, "protocol error: the peer acknowledges notifications out of order"),
-            false);
-    }
-}
-
-void outbound::on_credit(control::session& s) {
-    queue_.send_notifications(s);
+// There is room in the ring again: the next turn sends.
+void outbound::rung() noexcept {
+    if (!lane_->hear())
+        context_.loop().forget(lane_->bell_fd());
 }
 
 void outbound::on_silence(control::session&, bool silent) {
@@ -337,6 +344,8 @@ void outbound::end(const failure& why, bool ours) noexcept {
     if (!ours && before == state::connected)
         f.status = NIXL_ERR_REMOTE_DISCONNECT;
     f.of(peer_->name());
+    lane_->close(); // posters find it closed; nobody copies any more
+    context_.loop().forget(lane_->bell_fd());
     queue_.fail_all(f);
     if (session_)
         session_->close(f);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "transports/local/connection.hpp"
+#include "transports/local/lane.hpp"
 #include "transports/local/request_queue.hpp"
 
 #include <cstdint>
@@ -17,10 +18,13 @@ namespace nixl::local {
 
 class outbound final : public connection {
   public:
-    outbound(context& c, std::shared_ptr<nixl::peer> p, deadline until) noexcept
-        : connection(c), peer_(std::move(p)), until_(until), queue_(c) {}
+    outbound(context& c, std::shared_ptr<nixl::peer> p, deadline until)
+        : connection(c), peer_(std::move(p)), until_(until), queue_(c, *lane_) {}
 
-    ~outbound() override { detach(); } // before the descriptors go
+    ~outbound() override { // before the descriptors and the page go
+        lane_->close();
+        detach();
+    }
 
     void start(std::uint64_t now) noexcept;
     void regions_changed() noexcept;
@@ -40,8 +44,8 @@ class outbound final : public connection {
     void on_hello(control::session&, const control::hello&) override {}
     void on_welcome(control::session& s, const control::welcome& m, std::span<control::unique_fd> fds) override;
     void on_notify(control::session&, const control::notify&) override {}
-    void on_notify_ack(control::session& s, const control::notify_ack& m) override;
-    void on_credit(control::session& s) override;
+    void on_notify_ack(control::session&, const control::notify_ack&) override {}
+    void on_credit(control::session&) override {}
     bool on_message(control::session& s, control::received_frame& frame) override;
     void on_silence(control::session& s, bool silent) override;
     void on_closed(control::session& s, const failure& why) override;
@@ -72,8 +76,17 @@ class outbound final : public connection {
     state state_ = state::dialing;
     std::uint64_t dial_again_ = 0;
 
+    struct bell_handler final : fd_handler {
+        explicit bell_handler(outbound& o) noexcept : owner(o) {}
+        void on_fd(std::uint32_t, std::uint64_t) noexcept override { owner.rung(); }
+        outbound& owner;
+    };
+    void rung() noexcept;
+
     control::peer_process process_;
     control_page page_;
+    const std::shared_ptr<lane> lane_ = std::make_shared<lane>(); // the peer's transport_state once it is connected
+    bell_handler bell_handler_{*this};
     failure foreign_; // why memory outside of arenas cannot be reached; success: it can
     std::map<std::uint64_t, std::shared_ptr<mapping>> arenas_;
     std::deque<to_prefault> prefault_;

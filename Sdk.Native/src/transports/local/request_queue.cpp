@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace nixl::local {
+namespace {
+
+constexpr unsigned most_small_in_a_row = 16;
+
+} // namespace
 
 void request_queue::settle(context& c, request& r, const failure& why) noexcept {
     auto& n = c.counters;
@@ -13,19 +18,19 @@ void request_queue::settle(context& c, request& r, const failure& why) noexcept 
     r.settled = true;
     r.failed = !why.ok();
     r.settled_ns = now_ns();
-    r.context = nullptr;
+    lane::leave_queue(r);
     c.events.request_settled(r, why);
     c.events.request_quiesced(r); // the core may free or reuse it now
 }
 
 request_list& request_queue::list_of(const request& r) noexcept {
     switch (r.stage) {
+    case in_small:
+        return small_;
     case in_regions:
         return regions_;
-    case in_credit:
-        return credit_;
-    case in_acknowledgement:
-        return acknowledgement_;
+    case in_room:
+        return room_;
     default:
         return moving_;
     }
@@ -42,18 +47,30 @@ void request_queue::finish(request& r, const failure& why) noexcept {
 }
 
 void request_queue::submit(request& r, std::uint64_t now) noexcept {
-    r.context = this;
     next_ = earlier(next_, r.until);
     if (r.until.passed(now))
         return settle(context_, r, fail(NIXL_ERR_TIMEOUT, "the deadline passed before the operation started"));
-    enter(r, r.kind == request_kind::notification ? in_credit : in_moving);
+    if (r.kind == request_kind::notification)
+        enter(r, in_room);
+    else
+        to_be_moved(r);
+}
+
+// Large ones are not kept waiting for ever either.
+request* request_queue::next_to_move() noexcept {
+    request* const small = small_.front();
+    request* const large = moving_.front();
+    if (small != nullptr && (large == nullptr || ++small_in_a_row_ <= most_small_in_a_row))
+        return small;
+    small_in_a_row_ = 0;
+    return large;
 }
 
 bool request_queue::move_chunk(const route& via) noexcept {
-    request* const r = moving_.front();
+    request* const r = next_to_move();
     if (r == nullptr)
         return false;
-    moving_.remove(*r);
+    list_of(*r).remove(*r);
     if (r->cancel_requested.load(std::memory_order_relaxed)) {
         settle(context_, *r,
                fail(NIXL_ERR_CANCELED, "canceled after %llu of %llu bytes",
@@ -78,7 +95,7 @@ bool request_queue::move_chunk(const route& via) noexcept {
     transport_counters::add(n.operations, r->operations - operations_before);
     switch (result) {
     case mover::result::more:
-        enter(*r, in_moving); // at the end: requests of one peer take turns
+        to_be_moved(*r); // at the end: requests of one peer take turns
         break;
     case mover::result::blocked:
         enter(*r, in_regions);
@@ -100,64 +117,48 @@ void request_queue::data_done(request& r) noexcept {
                fail(NIXL_ERR_BACKEND, "%llu bytes were moved where %llu were asked for",
                     static_cast<unsigned long long>(r.bytes_done), static_cast<unsigned long long>(r.total_bytes))
                    .of(r.target->name()));
-    else if (r.notify)
-        enter(r, in_credit);
-    else
+    else if (r.notify) {
+        lane_.queue_up(r);
+        enter(r, in_room);
+    } else
         settle(context_, r, failure::success());
 }
 
 void request_queue::regions_resolved() noexcept {
     while (request* const r = regions_.front()) {
         regions_.remove(*r);
-        enter(*r, in_moving);
+        to_be_moved(*r);
     }
 }
 
-void request_queue::send_notifications(control::session& s) {
-    while (s.credits() > 0 && !credit_.empty()) {
-        request& r = *credit_.front();
-        if (r.cancel_requested.load(std::memory_order_relaxed)) {
-            finish(r, fail(NIXL_ERR_CANCELED, "canceled before its notification was sent"));
+bool request_queue::send_notifications() noexcept {
+    while (request* const r = room_.front()) {
+        if (r->cancel_requested.load(std::memory_order_relaxed)) {
+            finish(*r, fail(NIXL_ERR_CANCELED, "canceled before its notification was sent"));
             continue;
         }
-        if (r.started_ns == 0)
-            r.started_ns = now_ns();
-        control::notify m;
-        m.request = r.header;
-        m.op = r.op;
-        m.with_transfer = r.kind == request_kind::transfer;
-        if (m.with_transfer && r.op == NIXL_OP_WRITE) {
-            m.request_bytes = r.total_bytes;
-            m.request_operations = r.operations;
+        if (r->started_ns == 0)
+            r->started_ns = now_ns();
+        switch (lane_.publish_or_wait(*r)) {
+        case lane::result::full:
+            return true;
+        case lane::result::broken:
+            return false;
+        case lane::result::done:
+            break;
         }
-        m.payload = r.notification;
-        r.notification_sequence = s.notify(m);
-        credit_.remove(r);
-        enter(r, in_acknowledgement);
         transport_counters::add(context_.counters.notifications_sent, 1);
+        if (r->kind == request_kind::notification)
+            r->data_done_ns = now_ns();
+        finish(*r, failure::success());
     }
-}
-
-bool request_queue::acknowledged(const control::notify_ack& m) noexcept {
-    if (m.sequence != acknowledged_ + 1)
-        return false;
-    acknowledged_ = m.sequence;
-    // One that ran into its deadline meanwhile is no longer here.
-    request* const r = acknowledgement_.front();
-    if (r == nullptr || r->notification_sequence != m.sequence)
-        return true;
-    if (r->kind == request_kind::notification)
-        r->data_done_ns = now_ns();
-    finish(*r, m.status >= 0 ? failure::success()
-                             : fail(m.status, "the peer did not take the notification").of(r->target->name()));
     return true;
 }
 
 template <class Visit>
-void request_queue::each(bool with_acknowledgement, Visit&& visit) noexcept {
-    request_list* const lists[] = {&moving_, &regions_, &credit_, &acknowledgement_};
-    for (std::size_t i = 0; i < (with_acknowledgement ? 4u : 3u); ++i)
-        for (request *r = lists[i]->front(), *following = nullptr; r != nullptr; r = following) {
+void request_queue::each(Visit&& visit) noexcept {
+    for (request_list* const list : {&small_, &moving_, &regions_, &room_})
+        for (request *r = list->front(), *following = nullptr; r != nullptr; r = following) {
             following = r->next;
             visit(*r);
         }
@@ -165,7 +166,7 @@ void request_queue::each(bool with_acknowledgement, Visit&& visit) noexcept {
 
 void request_queue::expire(std::uint64_t now) noexcept {
     next_ = deadline::never();
-    each(true, [&](request& r) {
+    each([&](request& r) {
         if (!r.until.passed(now)) {
             next_ = earlier(next_, r.until);
             return;
@@ -173,10 +174,8 @@ void request_queue::expire(std::uint64_t now) noexcept {
         const char* waited = "its bytes to be moved";
         if (r.stage == in_regions)
             waited = "the peer to hand over its memory";
-        else if (r.stage == in_credit)
+        else if (r.stage == in_room)
             waited = "the peer to read its notifications (all credits are used up)";
-        else if (r.stage == in_acknowledgement)
-            waited = "the peer to acknowledge the notification";
         finish(r, fail(NIXL_ERR_TIMEOUT, "the deadline passed while waiting for %s; %llu of %llu bytes had been moved",
                        waited, static_cast<unsigned long long>(r.bytes_done),
                        static_cast<unsigned long long>(r.total_bytes))
@@ -185,7 +184,7 @@ void request_queue::expire(std::uint64_t now) noexcept {
 }
 
 void request_queue::drop_cancelled() noexcept {
-    each(false, [&](request& r) {
+    each([&](request& r) {
         if (r.cancel_requested.load(std::memory_order_relaxed))
             finish(r,
                    fail(NIXL_ERR_CANCELED, "canceled after %llu of %llu bytes",
@@ -195,7 +194,7 @@ void request_queue::drop_cancelled() noexcept {
 }
 
 void request_queue::fail_all(const failure& why) noexcept {
-    each(true, [&](request& r) {
+    each([&](request& r) {
         failure f = why;
         finish(r, f.of(r.target->name()));
     });

@@ -1,24 +1,23 @@
 // The requests of one peer, by what they wait for. Progress thread only.
 //
-//   submit ──▶ moving ──all bytes moved──▶ (notify?) ──▶ credit ──NOTIFY sent──▶ acknowledgement ──NOTIFY_ACK──▶
-//   settled
-//               │  ▲
-//               ▼  │ regions known                      every stage ──deadline, peer gone, closing──▶ settled
-//              regions                                  all but the last ──cancelled──▶ settled
+//   submit ──▶ small or moving ──all bytes moved──▶ (notify?) ──▶ room ──NOTIFY is in the peer's ring──▶ settled
+//                   │  ▲
+//                   ▼  │ regions known                  every stage ──deadline, cancelled, peer gone, closing──▶ settled
+//                  regions
 //
-// A request whose notification has been sent can no longer be cancelled: the peer may have acted on it. Copies are
-// synchronous, so a request is quiesced at the moment it is settled.
+// Requests come here that their poster could not complete itself (lane). Copies are synchronous, so a request is
+// quiesced at the moment it is settled. Small ones (and notifications) do not wait for large ones longer than a chunk.
 #pragma once
 
-#include "control/session.hpp"
 #include "transports/local/context.hpp"
+#include "transports/local/lane.hpp"
 #include "transports/local/request_list.hpp"
 
 namespace nixl::local {
 
 class request_queue {
   public:
-    explicit request_queue(context& c) noexcept : context_(c) {}
+    request_queue(context& c, lane& l) noexcept : context_(c), lane_(l) {}
 
     void submit(request& r, std::uint64_t now) noexcept;
     // Moves one chunk of the next request. False: nothing can be moved now.
@@ -26,12 +25,9 @@ class request_queue {
     // Requests for regions that are not known yet: the owner sends SYNC and says when that is done.
     bool waits_for_regions() const noexcept { return !regions_.empty(); }
     void regions_resolved() noexcept;
-    // Sends what credits allow.
-    void send_notifications(control::session& s);
-    // False: the peer acknowledges out of order.
-    bool acknowledged(const control::notify_ack& m) noexcept;
+    // Puts into the peer's ring what there is room for. False: the peer has spoilt the ring.
+    bool send_notifications() noexcept;
 
-    bool idle() const noexcept { return moving_.empty(); }
     deadline next_deadline() const noexcept { return next_; }
     // Settles what is late.
     void expire(std::uint64_t now) noexcept;
@@ -44,22 +40,25 @@ class request_queue {
     static void settle(context& c, request& r, const failure& why) noexcept;
 
   private:
-    enum stage : std::uint32_t { in_moving = 1, in_regions, in_credit, in_acknowledgement };
+    enum stage : std::uint32_t { in_small = 1, in_moving, in_regions, in_room };
 
     request_list& list_of(const request& r) noexcept;
     void enter(request& r, stage s) noexcept;
     void finish(request& r, const failure& why) noexcept;
     void data_done(request& r) noexcept;
+    void to_be_moved(request& r) noexcept { enter(r, lane::is_small(r) ? in_small : in_moving); }
+    request* next_to_move() noexcept;
     template <class Visit>
-    void each(bool with_acknowledgement, Visit&& visit) noexcept;
+    void each(Visit&& visit) noexcept;
 
     context& context_;
+    lane& lane_;
+    request_list small_;
     request_list moving_;
     request_list regions_;
-    request_list credit_;
-    request_list acknowledgement_; // in the order of their sequence numbers
+    request_list room_; // for their notifications
+    unsigned small_in_a_row_ = 0;
     deadline next_;
-    std::uint64_t acknowledged_ = 0; // sequence numbers come back without gaps
 };
 
 } // namespace nixl::local

@@ -114,9 +114,9 @@ void worker::obey(command& c, std::uint64_t now) noexcept {
         if (auto* o = find(*c.peer))
             o->disconnect(*c.why);
         break;
-    case command::verb::credit:
+    case command::verb::broken:
         if (auto i = inbound_.find(c.connection); i != inbound_.end())
-            i->second->grant(c.count);
+            i->second->close(fail(NIXL_ERR_BACKEND, "protocol error: what lies in the ring is no notification"));
         break;
     case command::verb::close:
         begin_closing(c.until);

@@ -8,8 +8,8 @@
 
 namespace nixl::loopback {
 
-bool window::revoke(deadline until) noexcept {
-    revoked_.store(true);
+bool gate::close(deadline until) noexcept {
+    closed_.store(true);
     // A copy is at most one chunk long, so this is a matter of microseconds.
     while (inside_.load() != 0) {
         if (until.passed())
@@ -19,9 +19,9 @@ bool window::revoke(deadline until) noexcept {
     return true;
 }
 
-endpoint::endpoint(const agent_settings& settings, transport_events& events)
+endpoint::endpoint(const agent_settings& settings, transport_events& events, efa_mailbox& mailbox)
     : key_(random_u64()), name_(settings.name), incarnation_(settings.incarnation),
-      credits_(settings.max_notifications), events_(events) {}
+      credits_(settings.max_notifications), events_(events), mailbox_(mailbox) {}
 
 uint64_t endpoint::add_window(uint64_t base, uint64_t length) {
     auto made = std::make_shared<window>(base, length);
@@ -80,6 +80,12 @@ endpoint::delivery endpoint::deliver(const std::shared_ptr<inbound>& from, arriv
         return delivery::no_credit;
     delivered_.fetch_add(1, std::memory_order_relaxed);
     return delivery::done;
+}
+
+void endpoint::send(efa_frame&& f) noexcept {
+    const std::lock_guard lock(mutex_); // close() waits for it, so that the mailbox is alive
+    if (!closed_)
+        mailbox_.arrived(std::move(f));
 }
 
 void endpoint::close() noexcept {

@@ -3,6 +3,7 @@
 
 #include "core/identity.hpp"
 #include "transports/loopback/progress.hpp"
+#include "transports/loopback/rules.hpp"
 
 #include <cstring>
 #include <utility>
@@ -16,7 +17,10 @@ std::unique_ptr<transport> make_loopback_transport(const agent_settings& setting
 namespace loopback {
 
 loopback_transport::loopback_transport(const agent_settings& settings, transport_events& events)
-    : settings_(settings), events_(events), endpoint_(std::make_shared<endpoint>(settings, events)) {
+    : settings_(settings), events_(events),
+      endpoint_(std::make_shared<endpoint>(settings, events, static_cast<efa_mailbox&>(*this))), receiver_(*endpoint_) {
+    faults_ = rules_from_environment();
+    random_.seed(static_cast<uint32_t>(faults_.seed));
     publish(endpoint_);
     thread_ = std::thread([this] { run(); });
 }
@@ -53,6 +57,7 @@ void loopback_transport::counters(nixl_transport_counters_t& out) const noexcept
     out.failures = failures_.load(std::memory_order_relaxed);
     out.notifications_sent = sent_.load(std::memory_order_relaxed);
     out.notifications_received = endpoint_->delivered();
+    out.notifications_dropped_late = receiver_.dropped_late() + endpoint_->late_writes();
 }
 
 failure loopback_transport::register_region(local_region& r) noexcept {
@@ -98,6 +103,18 @@ bool loopback_transport::reachable(const peer_metadata& metadata, std::string& w
 void loopback_transport::send(command c) noexcept {
     const std::lock_guard lock(mutex_);
     commands_.push_back(std::move(c)); // out of memory here ends the process: there is nobody to tell
+    work_.notify_one();
+}
+
+void loopback_transport::arrived(efa_frame&& f) noexcept {
+    const std::lock_guard lock(mutex_);
+    frames_.push_back(std::move(f)); // out of memory: as above
+    work_.notify_one();
+}
+
+void loopback_transport::answered(efa_answer&& a) noexcept {
+    const std::lock_guard lock(mutex_);
+    answers_.push_back(std::move(a));
     work_.notify_one();
 }
 

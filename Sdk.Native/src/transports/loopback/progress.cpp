@@ -23,10 +23,15 @@ uint64_t key_of(const std::string& bytes) noexcept {
 // Waits for work; false: stopping. An `until` in the past only looks.
 bool loopback_transport::take_work(deadline until, std::vector<command>& commands, request*& submitted) noexcept {
     std::unique_lock lock(mutex_);
-    const auto ready = [&] { return stopping_ || woken_ || !commands_.empty() || submitted_head_ != nullptr; };
+    const auto ready = [&] {
+        return stopping_ || woken_ || !commands_.empty() || !frames_.empty() || !answers_.empty() ||
+               submitted_head_ != nullptr;
+    };
     wait_until(work_, lock, until, ready);
     woken_ = false;
     commands.swap(commands_);
+    taken_frames_.swap(frames_);
+    taken_answers_.swap(answers_);
     submitted = std::exchange(submitted_head_, nullptr);
     submitted_tail_ = nullptr;
     return !stopping_;
@@ -42,6 +47,12 @@ void loopback_transport::run() noexcept {
         // Commands first: a post that follows a newer import must find the newer regions.
         for (const command& c : commands)
             handle(c);
+        for (efa_frame& f : taken_frames_)
+            receiver_.handle(std::move(f));
+        for (const efa_answer& a : taken_answers_)
+            take_answer(a);
+        taken_frames_.clear();
+        taken_answers_.clear();
         while (submitted != nullptr)
             active_.push_back(std::exchange(submitted, submitted->queue_next));
         if (!running)
@@ -50,6 +61,7 @@ void loopback_transport::run() noexcept {
         bool busy = false;
         next = deadline::never();
         std::erase_if(active_, [&](request* r) { return advance(*r, busy, next); });
+        progress_efa(busy, next);
         if (busy)
             next = deadline{0};
     }
@@ -77,10 +89,8 @@ void loopback_transport::handle(const command& c) noexcept {
         for (const auto& l : links_) {
             if (l->gone || l->target->key() != c.key)
                 continue;
-            const std::shared_ptr<peer> p = l->owner;
-            end_link(*l, fail(NIXL_ERR_REMOTE_DISCONNECT, "the peer's agent was closed").of(p->name()));
-            settle_link(*l);
-            events_.peer_changed(*p, NIXL_PEER_DISCONNECTED, "the peer's agent was closed");
+            lose_link(l, fail(NIXL_ERR_REMOTE_DISCONNECT, "the peer's agent was closed"),
+                      "the peer's agent was closed");
         }
         std::erase_if(links_, [](const auto& l) { return l->gone; });
         break;
@@ -127,6 +137,8 @@ void loopback_transport::end_link(link& l, const failure& why) noexcept {
         return;
     l.gone = true;
     l.why = why;
+    if (l.efa)
+        l.efa->close();
     l.target->drop(l.connection);
     l.owner.reset();
 }

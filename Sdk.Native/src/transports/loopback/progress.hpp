@@ -7,11 +7,16 @@
 //
 // With faults an operation can be in flight (issued, but copied later or never); a settled request stays until its
 // operations in flight have landed, or are given up after the grace time or when its peer is fenced.
+//
+// In EFA mode (nixl_loopback_faults.rails, or the environment: see rules.hpp) requests go through the link's efa_sender
+// and the target's efa_receiver instead; the mode is chosen when a request starts.
 #pragma once
 
 #include "core/faults.hpp"
 #include "core/settings.hpp"
 #include "core/transport.hpp"
+#include "transports/loopback/efa_receiver.hpp"
+#include "transports/loopback/efa_sender.hpp"
 #include "transports/loopback/endpoint.hpp"
 
 #include <atomic>
@@ -28,6 +33,7 @@ struct link final : peer_transport_state {
     std::shared_ptr<peer> owner; // reset when the link has gone: breaks the cycle with peer::transport_state
     std::shared_ptr<endpoint> target;
     std::shared_ptr<inbound> connection;
+    std::unique_ptr<efa_sender> efa; // made by the first request in EFA mode
     bool gone = false;
     failure why; // what its requests settle with once it has gone
 };
@@ -43,7 +49,11 @@ struct flights {
     uint64_t bytes = 0;
 };
 
-class loopback_transport final : public transport, public fault_injection, private watcher {
+class loopback_transport final : public transport,
+                                 public fault_injection,
+                                 private watcher,
+                                 private efa_mailbox,
+                                 private efa_owner {
   public:
     loopback_transport(const agent_settings& settings, transport_events& events);
     ~loopback_transport() override;
@@ -73,10 +83,12 @@ class loopback_transport final : public transport, public fault_injection, priva
         uint64_t key = 0;
         nixl_loopback_faults_t faults{};
     };
-    enum stage : uint32_t { moving = 0, notifying = 1, settled = 2 };
+    enum stage : uint32_t { moving = 0, notifying = 1, settled = 2, efa_moving = 3, efa_settled = 4 };
 
     void target_closed(uint64_t target_key) noexcept override;
     void credit_returned() noexcept override { wake(); }
+    void answered(efa_answer&& a) noexcept override;
+    void arrived(efa_frame&& f) noexcept override;
     void send(command c) noexcept;
     void wake() noexcept;
 
@@ -97,7 +109,18 @@ class loopback_transport final : public transport, public fault_injection, priva
     void copy(request& r, const piece& what) noexcept;
     void notify(request& r, bool& busy) noexcept;
     bool drain(request& r, uint64_t now, deadline& next) noexcept;
-    void settle(request& r, const failure& result) noexcept;
+    void settle(request& r, const failure& result) noexcept override;
+
+    // ---- progress thread, EFA mode ----
+    bool starts_in_efa_mode(const request& r) const noexcept;
+    void advance_efa(request& r, uint64_t now, bool& busy) noexcept;
+    void progress_efa(bool& busy, deadline& next) noexcept;
+    void take_answer(const efa_answer& a) noexcept;
+    void lose_link(const std::shared_ptr<link>& l, const failure& why, const char* reason) noexcept;
+    const nixl_loopback_faults_t& rules() const noexcept override { return faults_; }
+    bool injected_failure() noexcept override;
+    void moved(nixl_op_t op, uint64_t bytes) noexcept override;
+    void notification_sent() noexcept override { sent_.fetch_add(1, std::memory_order_relaxed); }
     bool faulty() const noexcept { return faults_.delay_ns != 0 || faults_.seed != 0 || faults_.hang != 0; }
 
     const agent_settings& settings_;
@@ -107,6 +130,8 @@ class loopback_transport final : public transport, public fault_injection, priva
     std::mutex mutex_; // the hand-over: below
     std::condition_variable work_;
     std::vector<command> commands_;
+    std::vector<efa_frame> frames_;
+    std::vector<efa_answer> answers_;
     request* submitted_head_ = nullptr; // linked by queue_next
     request* submitted_tail_ = nullptr;
     bool woken_ = false;
@@ -118,6 +143,9 @@ class loopback_transport final : public transport, public fault_injection, priva
     nixl_loopback_faults_t faults_{};
     uint64_t operation_count_ = 0;
     std::minstd_rand random_;
+    efa_receiver receiver_;
+    std::vector<efa_frame> taken_frames_;
+    std::vector<efa_answer> taken_answers_;
 
     std::atomic<uint64_t> written_{0}, read_{0}, operations_{0}, transfers_{0}, failures_{0}, sent_{0};
     std::thread thread_; // last: starts when all else is there

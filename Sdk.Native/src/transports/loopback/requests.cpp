@@ -13,6 +13,10 @@ bool loopback_transport::advance(request& r, bool& busy, deadline& next) noexcep
     const uint64_t now = now_ns();
     if (!r.settled)
         check_fate(r, now);
+    if (!r.settled && (r.stage == efa_moving || starts_in_efa_mode(r))) {
+        r.stage = efa_moving;
+        advance_efa(r, now, busy);
+    }
     if (!r.settled && r.stage == moving)
         move_data(r, now, busy, next);
     if (!r.settled && r.stage == notifying)
@@ -58,11 +62,9 @@ void loopback_transport::move_data(request& r, uint64_t now, bool& busy, deadlin
 // All that a transport does for a request but moving it.
 void loopback_transport::move_nothing(request& r) noexcept {
     std::array<piece, 128> batch;
-    while (const std::size_t n = r.cursor.next_batch(batch, settings_.chunk_bytes)) {
+    r.bytes_done += r.cursor.remaining();
+    while (const std::size_t n = r.cursor.next_batch(batch, settings_.chunk_bytes))
         r.operations += n;
-        for (std::size_t i = 0; i < n; ++i)
-            r.bytes_done += batch[i].length;
-    }
     operations_.fetch_add(r.operations, std::memory_order_relaxed);
 }
 
@@ -144,7 +146,7 @@ void loopback_transport::notify(request& r, bool& busy) noexcept {
     if (faults_.hang != 0)
         return;
     const auto& l = static_cast<const link&>(*r.target->transport_state);
-    if (!l.connection->has_credit())
+    if (l.connection->unread() + (l.efa ? l.efa->reserved() : 0) >= l.connection->limit())
         return; // credit_returned wakes us
     arrival a;
     a.sender = l.connection;
@@ -175,7 +177,14 @@ void loopback_transport::notify(request& r, bool& busy) noexcept {
 
 // Settled: waits for what is in flight. True: quiesced.
 bool loopback_transport::drain(request& r, uint64_t now, deadline& next) noexcept {
-    if (auto* in_flight = static_cast<flights*>(r.context); in_flight != nullptr) {
+    if (r.stage == efa_settled) {
+        const auto& l = static_cast<const link&>(*r.target->transport_state);
+        const deadline forced = deadline::after(settings_.quiesce_grace_ns, r.settled_ns);
+        if (!l.efa->drain(r, l.gone || forced.passed(now))) {
+            next = earlier(next, forced);
+            return false;
+        }
+    } else if (auto* in_flight = static_cast<flights*>(r.context); in_flight != nullptr) {
         const auto& l = static_cast<const link&>(*r.target->transport_state);
         const deadline forced = deadline::after(settings_.quiesce_grace_ns, r.settled_ns);
         const bool give_up = l.gone || forced.passed(now);
@@ -200,7 +209,9 @@ bool loopback_transport::drain(request& r, uint64_t now, deadline& next) noexcep
 
 void loopback_transport::settle(request& r, const failure& result) noexcept {
     r.settled = true;
-    r.stage = settled;
+    if (r.stage == efa_moving)
+        static_cast<const link&>(*r.target->transport_state).efa->settled(r);
+    r.stage = r.stage == efa_moving ? efa_settled : settled;
     (result.ok() ? transfers_ : failures_).fetch_add(1, std::memory_order_relaxed);
     events_.request_settled(r, result);
 }
