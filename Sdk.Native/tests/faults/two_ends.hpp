@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,10 +23,11 @@ inline constexpr uint64_t millisecond_ns = 1'000'000;
 struct wire {
     const char* name = "";
     uint32_t transport = 0;
-    bool arena = false; // the other one's memory
+    bool arena = false;                   // the other one's memory
     uint32_t packing = NIXL_PACKING_AUTO; // fabric
 
     bool local() const noexcept { return transport == NIXL_TRANSPORT_LOCAL; }
+    friend void PrintTo(const wire& w, std::ostream* out) { *out << w.name; } // gtest's
     bool packed() const noexcept { return packing == NIXL_PACKING_ALWAYS; }
 };
 

@@ -75,9 +75,10 @@ void header_bytes(input data) {
 }
 
 constexpr void (*kinds[])(input) = {
-    header_bytes, body<hello>, body<welcome>, body<reject>,    notify_body, body<notify_ack>,     body<credit>,
-    body<ping>,   body<pong>,  body<bye>,     body<fence>,     body<fence_ack>, body<sync>,       body<sync_done>,
-    body<arena>,  body<extension>, grant_body, body<arrival_credit>, retire_body};
+    header_bytes,     body<hello>,     body<welcome>,        body<reject>,    notify_body,
+    body<notify_ack>, body<credit>,    body<ping>,           body<pong>,      body<bye>,
+    body<fence>,      body<fence_ack>, body<sync>,           body<sync_done>, body<arena>,
+    body<extension>,  grant_body,      body<arrival_credit>, retire_body};
 
 template <class Message>
 void add(std::vector<bytes>& all, uint8_t kind, const Message& m) {

@@ -1,5 +1,5 @@
-// One libFuzzer program for all targets: NIXL_FUZZ_TARGET in the environment chooses (libFuzzer starts itself again with
-// arguments of its own). With NIXL_FUZZ_SEEDS=FOLDER it writes the target's seeds there and ends.
+// One libFuzzer program for all targets: NIXL_FUZZ_TARGET in the environment chooses (libFuzzer starts itself again
+// with arguments of its own). With NIXL_FUZZ_SEEDS=FOLDER it writes the target's seeds there and ends.
 #include "fuzz/targets.hpp"
 
 #include <fstream>

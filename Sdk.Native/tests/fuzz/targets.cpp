@@ -12,10 +12,8 @@ std::vector<bytes> packing_seeds();
 
 std::span<const target> targets() {
     static constexpr std::array all{
-        target{"metadata", metadata, metadata_seeds},
-        target{"control", control_wire, control_seeds},
-        target{"local", local_wire, local_seeds},
-        target{"fabric", fabric_wire, fabric_seeds},
+        target{"metadata", metadata, metadata_seeds},   target{"control", control_wire, control_seeds},
+        target{"local", local_wire, local_seeds},       target{"fabric", fabric_wire, fabric_seeds},
         target{"packing", packing_wire, packing_seeds},
     };
     return all;
