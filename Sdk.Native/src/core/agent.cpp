@@ -1,9 +1,8 @@
-// The life of an agent: parameters, transports, descriptions, close.
+// The life of an agent: parameters, transports, counters, close.
 #include "core/agent.hpp"
 
 #include "core/faults.hpp"
 #include "core/identity.hpp"
-#include "core/json.hpp"
 #include "transports/factory.hpp"
 
 #include <cinttypes>
@@ -15,7 +14,6 @@ namespace nixl {
 namespace {
 
 constexpr uint32_t all_transports = NIXL_TRANSPORT_LOOPBACK | NIXL_TRANSPORT_LOCAL | NIXL_TRANSPORT_FABRIC;
-constexpr const char* transport_names[transport_count] = {"loopback", "local", "fabric"};
 
 template <class T, class V>
 void set_if(T& field, V value) {
@@ -139,37 +137,6 @@ failure agent::close(uint64_t timeout_ns) noexcept {
             worst = f;
     }
     return worst;
-}
-
-std::string agent::describe() const {
-    std::string out = "{";
-    append_json_member(out, "library", "nixlsdk " NIXL_SDK_VERSION);
-    out += ',';
-    append_json_member(out, "agent", settings_.name);
-    out += ",\"transports\":[";
-    for (uint32_t i = 0; i < transport_count; ++i) {
-        out += i == 0 ? "{" : ",{";
-        append_json_member(out, "transport", transport_names[i]);
-        out += ",\"available\":";
-        out += transports_[i] ? "true," : "false,";
-        if (!transports_[i]) {
-            append_json_member(out, "reason", unavailable_[i]);
-            out += '}';
-            continue;
-        }
-        const transport_description d = transports_[i]->describe();
-        append_json_member(out, "library", d.library);
-        out += ',';
-        append_json_member(out, "provider", d.provider);
-        out += ",\"limits\":{";
-        const char* separator = "";
-        for (const auto& [name, value] : d.limits) {
-            out += std::exchange(separator, ",");
-            append_json_member(out, name, value);
-        }
-        out += "}}";
-    }
-    return out + "]}";
 }
 
 failure agent::counters(nixl_transport_counters_t* out, uint64_t capacity, uint64_t& count) const noexcept {
