@@ -78,7 +78,15 @@ void inbound::opened(endpoint_list endpoints, const std::string& why) {
         session_->refuse(f);
         return update_session();
     }
-    const std::string bytes = rail_names();
+    endpoint_names names = rail_names();
+    encode(names.scratch, env_.scratch->published());
+    std::string bytes;
+    encode(bytes, names);
+    if (bytes.size() > control::max_transport_bytes) { // then the first transfer connects
+        names.scratch.clear();
+        bytes.clear();
+        encode(bytes, names);
+    }
     session_->accept(sender_->limit(), bytes);
     if (closed_) {
         return; // the answer could not be written: on_closed has said so, and the owner must not count it as open

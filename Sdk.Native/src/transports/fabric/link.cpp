@@ -118,15 +118,13 @@ failure link::attach(endpoint_list endpoints) {
     return failure::success();
 }
 
-std::string link::rail_names() const {
+endpoint_names link::rail_names() const {
     endpoint_names names;
     names.provider = env_.provider().provider();
     for (const rail& r : rails_) {
         names.addresses.push_back(r.path->address());
     }
-    std::string bytes;
-    encode(bytes, names);
-    return bytes;
+    return names;
 }
 
 bool link::insert_peers(const std::vector<std::string>& addresses, std::string& why) {

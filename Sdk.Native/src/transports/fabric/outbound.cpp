@@ -60,7 +60,8 @@ void outbound::opened(endpoint_list endpoints, const std::string& why) {
     }
     const uint64_t now = now_ns();
     const auto metadata = peer_->metadata();
-    const std::string bytes = rail_names();
+    std::string bytes;
+    encode(bytes, rail_names());
     control::hello h;
     h.transport = NIXL_TRANSPORT_FABRIC;
     h.initiator_name = env_.settings.name;
@@ -91,6 +92,14 @@ void outbound::on_welcome(control::session&, const control::welcome& m, std::spa
     if (!why.empty()) {
         return close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()), true);
     }
+    advertised_key scratch;
+    if (decode(names.scratch, scratch) == nullptr) {
+        return warm_up(std::move(scratch));
+    }
+    welcomed();
+}
+
+void outbound::welcomed() {
     state_ = state::open;
     check_at_ = UINT64_MAX;
     peer_->transport_state = std::static_pointer_cast<outbound>(shared_from_this());
@@ -128,6 +137,9 @@ void outbound::exit_watch::ready(uint32_t, uint64_t) {
 }
 
 bool outbound::advance(uint64_t now) {
+    if (state_ == state::connecting) {
+        return advance_warm_up();
+    }
     if (state_ != state::open) {
         return false;
     }

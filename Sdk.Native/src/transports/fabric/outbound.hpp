@@ -1,6 +1,6 @@
 // Our connection to one peer: everything that this agent does to that peer's memory, and its notifications.
 //
-//   connecting (TCP, our endpoints, HELLO) ──WELCOME──> open <──silence──> suspect
+//   connecting (TCP, our endpoints, HELLO, WELCOME, a first write over each rail) ──> open <──silence──> suspect
 //        │                                               │
 //        │                                               ├─ the provider lost the connection ──> lost (at most 100 ms:
 //        │                                               │   is the process gone too?)            │
@@ -41,7 +41,8 @@ class outbound final : public link, public peer_transport_state {
     bool advance(uint64_t now) override;
     void tick(uint64_t now) override;
     uint64_t next_tick() const override;
-    bool wants_timer() const override { return link::wants_timer() || blocked_; }
+    // The provider makes its connections while it is polled.
+    bool wants_timer() const override { return link::wants_timer() || blocked_ || warming_ != nullptr; }
     bool finished() const override { return state_ == state::closed; }
     void retire() override;
 
@@ -54,6 +55,9 @@ class outbound final : public link, public peer_transport_state {
     // ---- connection (outbound.cpp) ----
     failure start(uint64_t now);
     void opened(endpoint_list endpoints, const std::string& why) override;
+    void welcomed();
+    void warm_up(advertised_key scratch);
+    bool advance_warm_up();
     void on_hello(control::session&, const control::hello&) override {}
     void on_welcome(control::session& s, const control::welcome& m, std::span<control::unique_fd> fds) override;
     void on_notify(control::session&, const control::notify&) override {}
@@ -130,6 +134,14 @@ class outbound final : public link, public peer_transport_state {
     control::unique_fd socket_; // until the session has it
     bool socket_connected_ = false;
     bool target_virtual_addresses_ = false;
+
+    struct warming { // while connecting, see warm_up
+        advertised_key target;
+        std::unique_ptr<::fi_context2[]> contexts; // one for each rail
+        size_t posted = 0;
+        size_t done = 0;
+    };
+    std::unique_ptr<warming> warming_;
 
     operation_pool operations_;
     uint64_t in_flight_bytes_ = 0;

@@ -102,7 +102,7 @@ void outbound::settle(request& r, const failure& f) {
     r.settled_ns = now_ns();
     if (r.outstanding_operations != 0) {
         check_at_ = std::min(check_at_, r.settled_ns + env_.settings.quiesce_grace_ns);
-        if (r.packed && state_ == state::open) {
+        if (r.packed && packer_.ready() && state_ == state::open) {
             forget(r);
         }
     }

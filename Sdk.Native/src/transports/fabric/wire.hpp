@@ -35,6 +35,9 @@ struct advertised_key {
 struct endpoint_names {
     std::string provider;
     std::vector<std::string> addresses; // 1 … max_rails
+    // WELCOME: the encoded key of a page that means nothing, which the initiator may write to so that the provider
+    // connects before the first transfer. May be empty.
+    std::string scratch = {};
 };
 
 // EXTENSION messages.
