@@ -4,6 +4,8 @@
 #   ./test.sh            everything
 #   ./test.sh --native   the native core only
 #   ./test.sh --managed  the managed tests only
+#   ./test.sh --lab      the fabric transport, its faults and the demo's engines over real ibverbs (Soft-RoCE in a virtual
+#                        machine; --lab --help says more)
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 
 native=1 managed=1
@@ -11,7 +13,8 @@ case "${1:-}" in
   "") ;;
   --native) managed=0 ;;
   --managed) native=0 ;;
-  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  --lab) exec tests/lab/lab.sh "${@:2}" ;;
+  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) fail "unknown option $1 (try --help)" ;;
 esac
 

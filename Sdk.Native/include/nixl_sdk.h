@@ -145,12 +145,12 @@ typedef struct nixl_agent_params {
     uint64_t default_timeout_ns;     /* [30 s] */
     uint64_t suspect_after_ns;       /* silence that makes a peer suspect [5 s] */
     uint64_t quiesce_grace_ns;       /* after a missed deadline, before quiescence is forced [1 s] */
-    const char* fabric_library;      /* path or soname [libfabric.so.1] */
-    const char* fabric_provider;     /* [tcp;ofi_rxm] */
+    const char* fabric_library;      /* path or soname [a vendor's (EFA installer), else libfabric.so.1] */
+    const char* fabric_provider;     /* [efa, verbs;ofi_rxm or tcp;ofi_rxm: the first that works here] */
     uint64_t packing_piece_bytes;    /* pieces below this are packed [by the provider's costs; see nixl_agent_describe] */
     uint64_t staging_bytes;          /* for the packing rings of all connections, each way [128 MiB] */
     uint32_t packing;                /* nixl_packing_t [auto] */
-    uint32_t reserved;
+    uint32_t copier_threads;         /* that copy for peers of this machine, together [cores / 8, at least 1, at most 4] */
 } nixl_agent_params_t;
 
 typedef struct nixl_arena_params {

@@ -48,7 +48,10 @@ public sealed class NixlAgentOptions
     /// <summary>Time after a missed deadline (or on dispose) before quiescence is forced by closing the connection. [1 s]</summary>
     public TimeSpan QuiesceGrace { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Busy polling of the progress threads after the last event. [50 µs]</summary>
+    /// <summary>
+    /// Busy polling of the progress threads after the last event, and of <see cref="NixlAgent.WaitForNotificationAsync"/> before it
+    /// suspends. [50 µs]
+    /// </summary>
     public TimeSpan Spin { get; set; } = TimeSpan.FromMicroseconds(50);
 
     /// <summary>Bytes in flight per peer. [8 MiB]</summary>
@@ -73,6 +76,10 @@ public sealed class NixlAgentOptions
     /// <summary>Staging memory for the packing of all connections, each way; where it is used up, pieces go one by one. [128 MiB]</summary>
     [Range(0L, long.MaxValue)]
     public long StagingBytes { get; set; }
+
+    /// <summary>Threads that copy for peers on this machine, together. [cores / 8, at least 1, at most 4]</summary>
+    [Range(0, 64)]
+    public int CopierThreads { get; set; }
 
     /// <summary>Path or soname of libfabric. [libfabric.so.1]</summary>
     public string? FabricLibrary { get; set; }
@@ -109,6 +116,7 @@ public sealed class NixlAgentOptions
         InRange(nameof(Packing), (long)Packing, (long)PackingMode.Auto, (long)PackingMode.Always);
         InRange(nameof(PackingPieceBytes), PackingPieceBytes, 0, long.MaxValue);
         InRange(nameof(StagingBytes), StagingBytes, 0, long.MaxValue);
+        InRange(nameof(CopierThreads), CopierThreads, 0, 64);
         NotNegative(nameof(DefaultTimeout), DefaultTimeout);
         NotNegative(nameof(SuspectAfter), SuspectAfter);
         NotNegative(nameof(QuiesceGrace), QuiesceGrace);

@@ -72,6 +72,10 @@ public sealed class NixlOptions
     [Range(0, (double)long.MaxValue)]
     public long StagingBytes { get; set; }
 
+    /// <summary>Threads that copy for peers on this machine, together. [cores / 8, at least 1, at most 4]</summary>
+    [Range(0, 64)]
+    public int CopierThreads { get; set; }
+
     /// <summary>Path or soname of libfabric. [libfabric.so.1]</summary>
     public string? FabricLibrary { get; set; }
 

@@ -24,6 +24,7 @@ internal static class NixlOptionsMapping
         Packing = options.Packing,
         PackingPieceBytes = options.PackingPieceBytes,
         StagingBytes = options.StagingBytes,
+        CopierThreads = options.CopierThreads,
         FabricLibrary = options.FabricLibrary,
         FabricProvider = options.FabricProvider,
         Metadata = new MetadataOptions

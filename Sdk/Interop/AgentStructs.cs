@@ -45,7 +45,7 @@ internal unsafe struct NativeAgentParams
     public ulong PackingPieceBytes;
     public ulong StagingBytes;
     public uint Packing;
-    public uint Reserved;
+    public uint CopierThreads;
 }
 
 /// <summary>nixl_transport_counters</summary>

@@ -45,6 +45,7 @@ internal sealed unsafe class NativeAgentCore : AgentCore
                 PackingPieceBytes = (ulong)options.PackingPieceBytes,
                 StagingBytes = (ulong)options.StagingBytes,
                 Packing = (uint)options.Packing,
+                CopierThreads = (uint)options.CopierThreads,
             };
             nint agent;
             var status = (NixlStatus)NativeMethods.AgentCreate(&parameters, &agent);

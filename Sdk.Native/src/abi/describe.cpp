@@ -66,7 +66,7 @@ constexpr field fields_of_nixl_agent_params[] = {
     FIELD(nixl_agent_params_t, packing_piece_bytes),
     FIELD(nixl_agent_params_t, staging_bytes),
     FIELD(nixl_agent_params_t, packing),
-    FIELD(nixl_agent_params_t, reserved),
+    FIELD(nixl_agent_params_t, copier_threads),
 };
 constexpr field fields_of_nixl_arena_params[] = {
     FIELD(nixl_arena_params_t, struct_size), FIELD(nixl_arena_params_t, huge_pages),

@@ -1,9 +1,8 @@
-// The life of an agent: parameters, transports, descriptions, close.
+// The life of an agent: parameters, transports, counters, close.
 #include "core/agent.hpp"
 
 #include "core/faults.hpp"
 #include "core/identity.hpp"
-#include "core/json.hpp"
 #include "transports/factory.hpp"
 
 #include <cinttypes>
@@ -15,7 +14,6 @@ namespace nixl {
 namespace {
 
 constexpr uint32_t all_transports = NIXL_TRANSPORT_LOOPBACK | NIXL_TRANSPORT_LOCAL | NIXL_TRANSPORT_FABRIC;
-constexpr const char* transport_names[transport_count] = {"loopback", "local", "fabric"};
 
 template <class T, class V>
 void set_if(T& field, V value) {
@@ -58,6 +56,7 @@ failure read_settings(const nixl_agent_params_t& p, agent_settings& s) {
     set_if(s.packing, p.packing);
     set_if(s.packing_piece_bytes, p.packing_piece_bytes);
     set_if(s.staging_bytes, p.staging_bytes);
+    set_if(s.copier_threads, p.copier_threads);
     set_if(s.spin_ns, p.spin_ns);
     set_if(s.default_timeout_ns, p.default_timeout_ns);
     set_if(s.suspect_after_ns, p.suspect_after_ns);
@@ -68,6 +67,7 @@ failure read_settings(const nixl_agent_params_t& p, agent_settings& s) {
           in_range("window_operations", s.window_operations, 1, 1u << 20),
           in_range("window_bytes", s.window_bytes, 4096, 1ull << 40),
           in_range("chunk_bytes", s.chunk_bytes, 4096, 1u << 30), in_range("spin_ns", s.spin_ns, 0, 1'000'000'000u),
+          in_range("copier_threads", s.copier_threads, 0, 64),
           in_range("packing", s.packing, NIXL_PACKING_AUTO, NIXL_PACKING_ALWAYS),
           take_string("listen_host", p.listen_host, s.listen_host),
           take_string("advertise_host", p.advertise_host, s.advertise_host),
@@ -137,37 +137,6 @@ failure agent::close(uint64_t timeout_ns) noexcept {
             worst = f;
     }
     return worst;
-}
-
-std::string agent::describe() const {
-    std::string out = "{";
-    append_json_member(out, "library", "nixlsdk " NIXL_SDK_VERSION);
-    out += ',';
-    append_json_member(out, "agent", settings_.name);
-    out += ",\"transports\":[";
-    for (uint32_t i = 0; i < transport_count; ++i) {
-        out += i == 0 ? "{" : ",{";
-        append_json_member(out, "transport", transport_names[i]);
-        out += ",\"available\":";
-        out += transports_[i] ? "true," : "false,";
-        if (!transports_[i]) {
-            append_json_member(out, "reason", unavailable_[i]);
-            out += '}';
-            continue;
-        }
-        const transport_description d = transports_[i]->describe();
-        append_json_member(out, "library", d.library);
-        out += ',';
-        append_json_member(out, "provider", d.provider);
-        out += ",\"limits\":{";
-        const char* separator = "";
-        for (const auto& [name, value] : d.limits) {
-            out += std::exchange(separator, ",");
-            append_json_member(out, name, value);
-        }
-        out += "}}";
-    }
-    return out + "]}";
 }
 
 failure agent::counters(nixl_transport_counters_t* out, uint64_t capacity, uint64_t& count) const noexcept {

@@ -18,6 +18,7 @@
 namespace nixl {
 
 inline constexpr uint32_t transport_count = 3;
+inline constexpr const char* transport_names[transport_count] = {"loopback", "local", "fabric"}; // by transport_index
 inline constexpr uint64_t max_transport_address = 1024; // bytes in the metadata
 inline constexpr uint64_t max_region_key = 255;         // 30 rails of 8-byte keys, 32 of 4-byte ones
 

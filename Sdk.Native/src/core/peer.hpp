@@ -29,12 +29,23 @@ struct peer_transport_state {
     virtual ~peer_transport_state() = default;
 };
 
+// One device that a transport uses, in its own order.
+struct rail_description {
+    std::string device;  // as in topology: "mlx5_0", "eth0", "lo"
+    std::string address; // what it sends from, where that is an IP address
+};
+
 // For nixl_agent_describe and nixl_peer_info.
 struct transport_description {
     nixl_transport_t kind = NIXL_TRANSPORT_NONE;
     std::string library;  // "libfabric 1.17"; for our own transports "nixlsdk <version>"
     std::string provider; // "tcp;ofi_rxm", "memfd", "process_vm", "memcpy"
     std::vector<std::pair<std::string, uint64_t>> limits;
+    // Where there was a choice; else empty.
+    std::string library_file = {}; // = {}: an aggregate that others fill without these
+    std::string library_reason = {};
+    std::string provider_reason = {};
+    std::vector<rail_description> rails = {};
 };
 
 class peer : public std::enable_shared_from_this<peer> {

@@ -23,12 +23,13 @@ struct agent_settings {
     uint32_t packing = NIXL_PACKING_AUTO;
     uint64_t packing_piece_bytes = 0;    // pieces below this are packed; 0: from the transport's costs
     uint64_t staging_bytes = 128u << 20; // for all packing rings of the agent
+    uint32_t copier_threads = 0;         // of the local transport; 0: by the number of cores
     uint64_t spin_ns = 50'000;
     uint64_t default_timeout_ns = 30'000'000'000u;
     uint64_t suspect_after_ns = 5'000'000'000u;
     uint64_t quiesce_grace_ns = 1'000'000'000u;
-    std::string fabric_library = "libfabric.so.1";
-    std::string fabric_provider = "tcp;ofi_rxm";
+    std::string fabric_library; // empty: see library::find
+    std::string fabric_provider; // empty: see fabric::provider_candidates
     std::string fabric_rails; // "": one, the advertised address; "auto"; or addresses and device names, with commas
     // Random per agent, 128 bits: in the metadata; a control connection must present it (HELLO).
     uint8_t access_token[16] = {};

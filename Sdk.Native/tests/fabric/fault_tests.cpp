@@ -1,5 +1,6 @@
 // What goes wrong inside one process: each a clear error within its deadline, never a hang, never a wrong byte.
 #include "fabric/pair.hpp"
+#include "support/test_network.hpp"
 
 #include <fcntl.h>
 
@@ -45,7 +46,7 @@ TEST(FabricFault, A_wildcard_is_never_advertised) {
     } else {
         EXPECT_NE(a.last_error().find("wildcard"), std::string::npos) << a.last_error();
     }
-    options.advertise_host = "127.0.0.1";
+    options.advertise_host = test_host();
     options.incarnation = 0;
     test_agent c("c", options);
     ASSERT_TRUE(c.ok()) << c.last_error();

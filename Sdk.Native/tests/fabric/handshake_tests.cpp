@@ -4,6 +4,7 @@
 #include "core/blob.hpp"
 #include "core/deadline.hpp"
 #include "fabric/pair.hpp"
+#include "support/test_network.hpp"
 #include "transports/fabric/endpoint.hpp"
 #include "transports/fabric/wire.hpp"
 
@@ -115,11 +116,11 @@ TEST_F(FabricHandshake, Another_incarnation_is_stale) {
 
 TEST_F(FabricHandshake, Another_provider_is_refused_by_name) {
     stranger s(target);
-    s.endpoint.provider = "verbs;ofi_rxm";
+    s.endpoint.provider = "carrier-pigeon";
     ASSERT_NO_FATAL_FAILURE(s.greet());
     EXPECT_FALSE(s.welcomed);
     EXPECT_EQ(s.reason.status, NIXL_ERR_MISMATCH);
-    EXPECT_NE(std::string(s.reason.text).find("verbs;ofi_rxm"), std::string::npos) << s.reason.text;
+    EXPECT_NE(std::string(s.reason.text).find("carrier-pigeon"), std::string::npos) << s.reason.text;
 }
 
 TEST_F(FabricHandshake, An_endpoint_address_that_the_provider_does_not_know_is_refused) {
@@ -145,7 +146,7 @@ TEST_F(FabricHandshake, A_fence_is_answered_once_the_endpoint_is_closed_and_noti
     stranger s(target);
     std::string why;
     const auto library = fabric::library::load("libfabric.so.1", why);
-    const std::shared_ptr<const fabric::domain> d = fabric::domain::open(library, "tcp;ofi_rxm", "127.0.0.1", {}, why);
+    const std::shared_ptr<const fabric::domain> d = fabric::domain::open(library, test_provider(), test_host(), {}, why);
     ASSERT_NE(d, nullptr) << why;
     const auto own = fabric::endpoint::open(d, nullptr, 64, why);
     ASSERT_NE(own, nullptr) << why;

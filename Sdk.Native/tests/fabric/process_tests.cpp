@@ -1,6 +1,7 @@
 // Two processes over libfabric: the same promises when the other one is slow, stopped or killed.
 #include "fabric/scattered.hpp"
 #include "support/peer_process.hpp"
+#include "support/test_network.hpp"
 
 #include <gtest/gtest.h>
 
@@ -186,7 +187,36 @@ TEST_F(FabricProcess, A_stopped_peer_becomes_suspect_and_comes_back) {
     EXPECT_EQ(agent->run(post), NIXL_SUCCESS);
 }
 
+TEST_F(FabricProcess, A_stopped_peer_is_written_to_where_its_processor_takes_no_part) {
+    const scattered layout({{70'001, 3}}, 24);
+    ASSERT_NO_FATAL_FAILURE(begin(layout, layout));
+    const auto ids = shuffled_ids(24, 24, 1);
+    post.local_ids = ids;
+    post.remote_ids = ids;
+    ASSERT_EQ(agent->run(post), NIXL_SUCCESS); // connecting needs both processes
+    ASSERT_TRUE(other->poison());
+    other->signal(SIGSTOP);
+    if (!target_is_passive()) {
+        post.timeout_ns = 500'000'000;
+        EXPECT_EQ(agent->run(post), NIXL_ERR_TIMEOUT) << "this provider needs the target's progress thread";
+        return;
+    }
+    EXPECT_EQ(agent->run(post), NIXL_SUCCESS);
+    // Whoever also wants to be heard meets the deadline; the data is there, nothing is in flight, the peer stays.
+    post.notification = bytes_of("heard?");
+    post.timeout_ns = 2 * second_ns;
+    EXPECT_EQ(agent->run(post), NIXL_ERR_TIMEOUT);
+    other->signal(SIGCONT);
+    std::vector<std::byte> expected(layout.bytes());
+    fill_poison(expected);
+    move_naively(layout, memory, layout, expected, ids, ids);
+    EXPECT_EQ(first_mismatch(other->dump(), expected), all_match);
+    EXPECT_TRUE(agent->wait_state(peer, NIXL_PEER_CONNECTED, 20 * second_ns));
+}
+
 TEST_F(FabricProcess, A_deadline_holds_against_a_stopped_peer_and_memory_is_given_back_by_force) {
+    if (target_is_passive())
+        GTEST_SKIP() << "a stopped peer stops no write here";
     agent_options options;
     options.quiesce_grace_ns = 300'000'000;
     const scattered layout({{1 << 20, 0}}, 24);
@@ -228,9 +258,10 @@ TEST_F(FabricProcess, Cancel_works_against_a_stopped_peer) {
     other->signal(SIGSTOP);
     const uint64_t operation = agent->start(post);
     ASSERT_NE(operation, 0u);
-    ASSERT_GE(agent->cancel(operation), 0);
+    (void)agent->cancel(operation);
     ASSERT_TRUE(agent->wait_settled(operation, 10 * second_ns));
-    EXPECT_EQ(agent->result(operation).event.status, NIXL_ERR_CANCELED);
+    const int32_t status = agent->result(operation).event.status;
+    EXPECT_TRUE(status == NIXL_ERR_CANCELED || (target_is_passive() && status == NIXL_SUCCESS)) << status;
     ASSERT_TRUE(agent->wait_quiesced(operation, 10 * second_ns));
 }
 
@@ -243,7 +274,7 @@ TEST_F(FabricProcess, A_stopped_peer_that_comes_back_in_time_gets_everything) {
     other->signal(SIGSTOP);
     const uint64_t operation = agent->start(post);
     ASSERT_NE(operation, 0u);
-    EXPECT_FALSE(agent->wait_settled(operation, 300'000'000));
+    EXPECT_TRUE(target_is_passive() || !agent->wait_settled(operation, 300'000'000));
     other->signal(SIGCONT);
     ASSERT_TRUE(agent->wait_quiesced(operation));
     EXPECT_EQ(agent->result(operation).event.status, NIXL_SUCCESS);

@@ -1,4 +1,5 @@
 // Loading libfabric and opening a provider: what is missing is said, never a crash.
+#include "support/test_network.hpp"
 #include "transports/fabric/domain.hpp"
 #include "transports/fabric/endpoint.hpp"
 #include "transports/fabric/library.hpp"
@@ -37,7 +38,7 @@ TEST(FabricProvider, The_hosts_signal_handlers_stay_its_own) {
     std::string why;
     const auto l = library::load("libfabric.so.1", why);
     ASSERT_NE(l, nullptr) << why;
-    (void)domain::open(l, "tcp;ofi_rxm", "127.0.0.1", {}, why);
+    (void)domain::open(l, test::test_provider(), test::test_host(), {}, why);
     EXPECT_EQ(handlers(), before);
 }
 
@@ -62,11 +63,11 @@ TEST_F(OpenedLibrary, An_unknown_provider_is_named) {
     EXPECT_NE(why.find("carrier-pigeon"), std::string::npos) << why;
 }
 
-TEST_F(OpenedLibrary, Tcp_has_limits_that_can_be_worked_with) {
+TEST_F(OpenedLibrary, The_provider_has_limits_that_can_be_worked_with) {
     std::string why;
-    const auto d = domain::open(library_, "tcp;ofi_rxm", "127.0.0.1", {}, why);
+    const auto d = domain::open(library_, test::test_provider(), test::test_host(), {}, why);
     ASSERT_NE(d, nullptr) << why;
-    EXPECT_EQ(d->provider(), "tcp;ofi_rxm");
+    EXPECT_EQ(d->provider(), test::test_provider());
     EXPECT_GT(d->limits().max_message, 1u << 20);
     EXPECT_GT(d->limits().operations, 0u);
     EXPECT_LE(d->limits().key_bytes, 8u);
@@ -75,7 +76,7 @@ TEST_F(OpenedLibrary, Tcp_has_limits_that_can_be_worked_with) {
 
 TEST_F(OpenedLibrary, An_endpoint_has_an_address_and_refuses_one_of_another_kind) {
     std::string why;
-    const std::shared_ptr<const domain> d = domain::open(library_, "tcp;ofi_rxm", "127.0.0.1", {}, why);
+    const std::shared_ptr<const domain> d = domain::open(library_, test::test_provider(), test::test_host(), {}, why);
     ASSERT_NE(d, nullptr) << why;
     const auto a = endpoint::open(d, nullptr, 64, why);
     const auto b = endpoint::open(d, nullptr, 64, why);

@@ -6,6 +6,7 @@
 #include "support/peer_process.hpp"
 #include "support/process_resources.hpp"
 #include "support/test_agent.hpp"
+#include "support/test_network.hpp"
 
 #include <gtest/gtest.h>
 
@@ -96,6 +97,7 @@ class two_ends : public testing::TestWithParam<wire> {
 
 template <class Scenario>
 void two_ends::expect_within(uint64_t promise_ns, Scenario&& scenario) {
+    promise_ns *= test_slowness();
     constexpr int tries = 5;
     uint64_t took = 0;
     for (int i = 0; i < tries; ++i) {

@@ -11,10 +11,11 @@
 
 namespace nixl::test {
 
-endpoint::endpoint(std::string name, std::uint32_t max_notifications) {
+endpoint::endpoint(std::string name, std::uint32_t max_notifications, std::uint32_t copier_threads) {
     settings.name = std::move(name);
     settings.incarnation = random_u64() | 1;
     settings.max_notifications = max_notifications;
+    settings.copier_threads = copier_threads;
     random_bytes(settings.access_token, sizeof settings.access_token);
     failure why;
     transport_ = make_local_transport(settings, *this, why);

@@ -41,7 +41,7 @@ struct block_list {
 // One transport with what surrounds it.
 class endpoint final : public transport_events {
   public:
-    explicit endpoint(std::string name, std::uint32_t max_notifications = 256);
+    explicit endpoint(std::string name, std::uint32_t max_notifications = 256, std::uint32_t copier_threads = 0);
     ~endpoint();
 
     transport& get() { return *transport_; }

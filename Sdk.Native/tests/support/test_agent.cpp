@@ -1,9 +1,9 @@
 #include "support/test_agent.hpp"
 
 #include "core/deadline.hpp"
+#include "support/test_network.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <random>
 
 namespace nixl::test {
@@ -19,14 +19,11 @@ const char* or_null(const std::string& s) {
     return s.empty() ? nullptr : s.c_str();
 }
 
-std::string or_environment(const std::string& given, const char* variable) {
-    const char* value = given.empty() ? std::getenv(variable) : nullptr; // NOLINT(concurrency-mt-unsafe)
-    return value == nullptr ? given : value;
-}
-
 } // namespace
 
 test_agent::test_agent(const std::string& name, const agent_options& options) {
+    const std::string provider = options.fabric_provider.empty() ? test_provider() : options.fabric_provider;
+    const std::string host = options.listen_host.empty() ? test_host() : options.listen_host;
     nixl_agent_params_t p{};
     p.struct_size = sizeof p;
     p.name = name.c_str();
@@ -39,14 +36,15 @@ test_agent::test_agent(const std::string& name, const agent_options& options) {
     p.packing_piece_bytes = options.packing_piece_bytes;
     p.staging_bytes = options.staging_bytes;
     p.chunk_bytes = options.chunk_bytes;
-    p.suspect_after_ns = options.suspect_after_ns;
-    p.quiesce_grace_ns = options.quiesce_grace_ns;
+    // The library's defaults, unless the machine is slower than those are meant for.
+    const auto scaled = [](uint64_t given, uint64_t otherwise) {
+        return given != 0 || test_slowness() == 1 ? given : otherwise * test_slowness();
+    };
+    p.suspect_after_ns = scaled(options.suspect_after_ns, 5 * second_ns);
+    p.quiesce_grace_ns = scaled(options.quiesce_grace_ns, second_ns);
     p.fabric_library = or_null(options.fabric_library);
-    // The lab runs the same tests over another provider and address.
-    const std::string provider = or_environment(options.fabric_provider, "NIXL_TEST_PROVIDER");
-    const std::string host = or_environment(options.listen_host, "NIXL_TEST_HOST");
-    p.fabric_provider = or_null(provider);
-    p.listen_host = or_null(host);
+    p.fabric_provider = provider.c_str();
+    p.listen_host = host.c_str();
     p.advertise_host = or_null(options.advertise_host);
     create_status_ = nixl_agent_create(&p, &agent_);
     if (create_status_ < 0)

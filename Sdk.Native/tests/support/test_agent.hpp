@@ -31,7 +31,7 @@ struct agent_options {
     uint64_t packing_piece_bytes = 0;
     uint64_t staging_bytes = 0;
     std::string fabric_library;
-    std::string fabric_provider;
+    std::string fabric_provider; // empty, as listen_host: see test_network.hpp
     std::string listen_host;
     std::string advertise_host;
 };

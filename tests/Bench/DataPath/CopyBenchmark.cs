@@ -23,7 +23,7 @@ internal sealed class CopyBenchmark(string name) : IBenchmark
     {
         var pieces = sizes.Pieces(name);
         using var ids = new Permutation(pieces);
-        await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, sizes.Bytes, origin);
+        await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, sizes.Bytes, origin, copiers: 1);
         using var transfer = processes.Prepare(sizes.Bytes / pieces);
         await processes.VerifyAsync(transfer, ids.From, ids.To);
         var pages = $"{processes.Own.PageSize} {processes.RemotePageSize}";
@@ -40,7 +40,7 @@ internal sealed class CopyBenchmark(string name) : IBenchmark
                 AtLeast = pieces == 1 ? 0.95 : 1.15,
                 Ours = Comparison.Rate(sizes.Bytes, result.Ours.Median),
                 Reference = Comparison.Rate(sizes.Bytes, result.Reference.Median),
-                Note = $"{sizes.Describe(pieces)}; one thread's memcpy between shared mappings with the same pages ({pages} B)",
+                Note = $"{sizes.Describe(pieces)}, one copier thread; one thread's memcpy between shared mappings with the same pages ({pages} B)",
             },
         ];
     }

@@ -18,7 +18,7 @@ internal sealed class FirstTransferBenchmark : IBenchmark
         // One connection more than counts: in the first our own code is compiled.
         for (var connection = -1; connection < (quick ? 3 : 7); connection++)
         {
-            await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, sizes.Bytes);
+            await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, sizes.Bytes, copiers: 1);
             using var transfer = processes.Prepare(Sizes.SmallPiece);
             var cold = await transfer.RunAsync(ids.From, ids.To);
             var later = new Samples();

@@ -14,7 +14,7 @@ internal sealed class ForeignMemoryBenchmark : IBenchmark
     {
         var sizes = new Sizes(quick);
         using var ids = new Permutation(sizes.SmallPieces);
-        await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, sizes.Bytes, MemoryOrigin.Own);
+        await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, sizes.Bytes, MemoryOrigin.Own, copiers: 1);
         using var transfer = processes.Prepare(Sizes.SmallPiece);
         await processes.VerifyAsync(transfer, ids.From, ids.To);
         using var vm = await ReferenceTool.StartAsync("vm", transfer.PieceBytes.ToString(), ids.Path);
@@ -26,7 +26,7 @@ internal sealed class ForeignMemoryBenchmark : IBenchmark
                 AtLeast = 0.95,
                 Ours = Comparison.Rate(sizes.Bytes, result.Ours.Median),
                 Reference = Comparison.Rate(sizes.Bytes, result.Reference.Median),
-                Note = $"{sizes.Describe(sizes.SmallPieces)}, allocated memory; process_vm_writev, 1024 pieces a call",
+                Note = $"{sizes.Describe(sizes.SmallPieces)}, allocated memory, one copier thread; process_vm_writev, 1024 pieces a call",
             },
         ];
     }

@@ -35,9 +35,10 @@ internal sealed class Side : IAsyncDisposable
 
     public unsafe Span<byte> Memory => new((void*)Address, checked((int)Bytes));
 
-    public static async Task<Side> CreateAsync(string name, NixlTransports transport, long bytes, MemoryOrigin origin)
+    /// <summary>With default settings, but for the number of threads that copy for peers of this machine (0: default).</summary>
+    public static async Task<Side> CreateAsync(string name, NixlTransports transport, long bytes, MemoryOrigin origin, int copiers = 0)
     {
-        var agent = await NixlAgent.CreateAsync(new NixlAgentOptions { Name = name, Transports = transport });
+        var agent = await NixlAgent.CreateAsync(new NixlAgentOptions { Name = name, Transports = transport, CopierThreads = copiers });
         return new Side(agent, bytes, origin);
     }
 

@@ -30,10 +30,11 @@ internal sealed class TwoProcesses : IAsyncDisposable
 
     public NixlAgent Agent => Own.Agent;
 
-    public static async Task<TwoProcesses> StartAsync(NixlTransports transport, long bytes, MemoryOrigin origin = MemoryOrigin.Arena)
+    public static async Task<TwoProcesses> StartAsync(
+        NixlTransports transport, long bytes, MemoryOrigin origin = MemoryOrigin.Arena, int copiers = 0)
     {
         var number = Interlocked.Increment(ref _count);
-        var own = await Side.CreateAsync($"bench-{Environment.ProcessId}-{number}", transport, bytes, origin);
+        var own = await Side.CreateAsync($"bench-{Environment.ProcessId}-{number}", transport, bytes, origin, copiers);
         new Random(number).NextBytes(own.Memory);
         Conversation? peer = null;
         try

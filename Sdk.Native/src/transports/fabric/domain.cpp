@@ -59,6 +59,8 @@ provider_limits read_limits(const ::fi_info& info) {
     l.iov = info.tx_attr->iov_limit;
     l.rma_iov = info.tx_attr->rma_iov_limit;
     l.inject = info.tx_attr->inject_size;
+    l.immediate = info.domain_attr->cq_data_size;
+    l.ordered_writes = (info.tx_attr->msg_order & FI_ORDER_WAW) != 0;
     l.virtual_addresses = (mode & FI_MR_VIRT_ADDR) != 0;
     l.provider_keys = (mode & FI_MR_PROV_KEY) != 0;
     l.local_registration = (mode & FI_MR_LOCAL) != 0;

@@ -20,6 +20,8 @@ struct provider_limits {
     uint64_t iov = 0;                // local pieces in one operation
     uint64_t rma_iov = 0;            // remote pieces in one operation
     uint64_t inject = 0;             // bytes that need no completion
+    uint64_t immediate = 0;          // bytes of remote completion data: 8, or 4 with verbs and efa
+    bool ordered_writes = false;     // one endpoint's writes arrive in the order in which they were posted
     bool virtual_addresses = false;  // remote addresses are the target's own; else offsets from the region's start
     bool provider_keys = false;      // the provider chooses the keys
     bool local_registration = false; // local buffers need a descriptor
@@ -41,6 +43,7 @@ class domain {
     ::fid_domain* handle() const noexcept { return domain_.get(); }
     const provider_limits& limits() const noexcept { return limits_; }
     const std::string& provider() const noexcept { return provider_; }
+    bool is_efa() const noexcept { return provider_.starts_with("efa"); }
     // The provider accepted `source_host`; else it chose where to send from and listen.
     bool source_known() const noexcept { return source_known_; }
     // One line for people: domain, limits, memory modes.

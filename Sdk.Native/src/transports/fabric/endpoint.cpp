@@ -1,6 +1,7 @@
 #include "transports/fabric/endpoint.hpp"
 
 #include "core/deadline.hpp"
+#include "transports/fabric/efa.hpp"
 
 #include <netinet/in.h>
 #include <rdma/fi_cm.h>
@@ -137,6 +138,9 @@ int endpoint::enable(::fi_info& info, const char*& step) {
     if ((rc = fi_ep_bind(ep, &queue_->fid, FI_TRANSMIT | FI_RECV)) != 0 ||
         (rc = fi_ep_bind(ep, &addresses_->fid, 0)) != 0) {
         return rc;
+    }
+    if (domain_->is_efa()) {
+        prepare_efa(*ep);
     }
     step = "enabling an endpoint";
     if ((rc = fi_enable(ep)) != 0) {

@@ -1,5 +1,6 @@
 #include "transports/fabric/engine.hpp"
 
+#include "transports/fabric/provider_choice.hpp"
 #include "transports/fabric/rail_choice.hpp"
 
 #include <sys/epoll.h>
@@ -102,14 +103,17 @@ failure engine::start() {
         return f;
     }
     std::string why;
-    library_ = library::load(settings_.fabric_library, why);
+    library_ = library::find(settings_.fabric_library, library::usual_places(), why);
     if (library_ == nullptr) {
         return fail(NIXL_ERR_NOT_FOUND, "%s", why.c_str());
     }
-    domains_ = open_domains(library_, settings_.fabric_provider, settings_.fabric_rails, advertise, why);
-    if (domains_.empty()) {
-        return fail(NIXL_ERR_NOT_SUPPORTED, "%s", why.c_str());
+    chosen_domains chosen =
+        choose_domains(library_, settings_.fabric_provider, settings_.fabric_rails, advertise);
+    if (chosen.domains.empty()) {
+        return fail(NIXL_ERR_NOT_SUPPORTED, "%s", chosen.reason.c_str());
     }
+    domains_ = std::move(chosen.domains);
+    provider_reason_ = std::move(chosen.reason);
     const domain& provider = *domains_.front();
     failure f;
     control::listener listener = control::listener::tcp(listen, settings_.listen_port, f);
@@ -144,12 +148,21 @@ transport_description engine::describe() const {
     transport_description d;
     d.kind = NIXL_TRANSPORT_FABRIC;
     d.library = library_->version_text();
+    d.library_file = library_->file();
+    d.library_reason = library_->reason();
     d.provider = environment_->provider().provider();
+    d.provider_reason = provider_reason_;
+    for (const auto& one : domains_) {
+        const char* name = one->info().domain_attr->name;
+        d.rails.push_back({name != nullptr ? name : "", source_address(one->info())});
+    }
     d.limits = {{"max_message_bytes", l.max_message},
                 {"piece_bytes", environment_->piece_bytes()},
                 {"window_operations", environment_->window_operations()},
                 {"window_bytes", settings_.window_bytes},
                 {"inject_bytes", l.inject},
+                {"immediate_bytes", l.immediate},
+                {"ordered_writes", l.ordered_writes ? 1 : 0},
                 {"local_pieces_per_operation", l.iov},
                 {"remote_pieces_per_operation", l.rma_iov},
                 {"key_bytes", l.key_bytes},

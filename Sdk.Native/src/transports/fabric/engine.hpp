@@ -58,6 +58,7 @@ class engine final : private inbound_owner {
     struct counters count_;
     std::shared_ptr<const library> library_;
     domain_list domains_;
+    std::string provider_reason_; // why this one
     packing::granted_regions granted_;
     progress loop_;
     opener openers_;

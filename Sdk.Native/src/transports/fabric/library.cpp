@@ -1,17 +1,23 @@
 #include "transports/fabric/library.hpp"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <optional>
 
 namespace nixl::fabric {
 
 namespace {
 
 template <typename F>
-bool find(void* handle, const char* symbol, F& target, std::string& why) {
+bool find_symbol(void* handle, const char* symbol, F& target, std::string& why) {
     void* found = dlsym(handle, symbol);
     if (found == nullptr) {
         why = std::string("it has no function ") + symbol;
@@ -47,9 +53,120 @@ class signal_keeper {
     std::array<bool, 32> known_{};
 };
 
+// libfabric reads its environment once, in the first call. What must be otherwise than its defaults is there for that
+// moment only.
+struct variable {
+    const char* name;
+    const char* value;
+    bool always; // also against what the user has set
+};
+constexpr std::array variables = {
+    // rxm sizes the completion queue of every endpoint for this many peers (256, or 1024 in 2.x) with 128 operations or
+    // more each. Ours have one peer: the default costs every connection memory for 65,536 entries, and devices with
+    // shorter queues refuse it (Soft-RoCE: 32,767, "Invalid argument").
+    variable{"FI_UNIVERSE_SIZE", "16", false},
+    // A cache of registrations keeps a closed one, and its key, alive: a peer with old metadata would still write into
+    // memory that was deregistered (seen with verbs of 1.17). We register regions, not buffers; nothing is lost.
+    variable{"FI_MR_CACHE_MAX_COUNT", "0", true},
+    variable{"FI_EFA_MR_CACHE_ENABLE", "0", true}, // efa fails where its cache may hold nothing
+    // Peers of one machine have a transport of their own; without shm below it efa's completion queues can be slept on.
+    variable{"FI_EFA_ENABLE_SHM_TRANSFER", "0", false},
+};
+
+// NOLINTBEGIN(concurrency-mt-unsafe): the first setenv of a process copies the environment, so that what a getenv of
+// another thread has found stays valid.
+class environment_for_loading {
+  public:
+    environment_for_loading() {
+        for (size_t i = 0; i < variables.size(); ++i) {
+            const char* old = std::getenv(variables[i].name);
+            if (old != nullptr) {
+                before_[i] = old;
+            }
+            changed_[i] = old == nullptr || variables[i].always;
+            if (changed_[i]) {
+                ::setenv(variables[i].name, variables[i].value, 1);
+            }
+        }
+    }
+    ~environment_for_loading() {
+        for (size_t i = 0; i < variables.size(); ++i) {
+            if (changed_[i] && before_[i]) {
+                ::setenv(variables[i].name, before_[i]->c_str(), 1);
+            } else if (changed_[i]) {
+                ::unsetenv(variables[i].name);
+            }
+        }
+    }
+    environment_for_loading(const environment_for_loading&) = delete;
+    environment_for_loading& operator=(const environment_for_loading&) = delete;
+
+  private:
+    std::array<std::optional<std::string>, variables.size()> before_;
+    std::array<bool, variables.size()> changed_{};
+};
+// NOLINTEND(concurrency-mt-unsafe)
+
+void read_environment(const library& l) {
+    static std::mutex one_at_a_time;
+    const std::lock_guard lock(one_at_a_time);
+    const environment_for_loading ours;
+    // Any question starts the library; this one asks no device anything.
+    ::fi_info* hints = l.dupinfo(nullptr);
+    if (hints == nullptr) {
+        return;
+    }
+    hints->fabric_attr->prov_name = strdup("none of them"); // freed with the hints
+    ::fi_info* found = nullptr;
+    (void)l.getinfo(l.api_version(), nullptr, nullptr, 0, hints, &found);
+    l.freeinfo(hints);
+    if (found != nullptr) {
+        l.freeinfo(found);
+    }
+}
+
+std::string file_of(void* handle, const std::string& name) {
+    ::link_map* map = nullptr;
+    return ::dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name != nullptr ? map->l_name : name;
+}
+
 } // namespace
 
+std::vector<std::string> library::usual_places() {
+    return {"/opt/amazon/efa/lib64/libfabric.so.1", "/opt/amazon/efa/lib/libfabric.so.1", "libfabric.so.1"};
+}
+
+std::shared_ptr<const library> library::find(const std::string& named, const std::vector<std::string>& places,
+                                             std::string& why) {
+    const auto because = [](const std::shared_ptr<library>& l, std::string reason) {
+        l->reason_ = std::move(reason);
+        return std::shared_ptr<const library>(l);
+    };
+    if (!named.empty()) {
+        auto l = load_file(named, why);
+        return l == nullptr ? nullptr : because(l, "named by fabric_library");
+    }
+    std::string refused; // what is there but cannot be used is said, whatever is found after it
+    for (const std::string& place : places) {
+        const bool path = place.find('/') != std::string::npos;
+        if (path && ::access(place.c_str(), F_OK) != 0) {
+            continue;
+        }
+        std::string reason;
+        if (auto l = load_file(place, reason); l != nullptr) {
+            return because(l, (path ? "a vendor's build, found before the system's" : "the system's") + refused);
+        }
+        refused += "; " + reason;
+    }
+    why = refused.empty() ? "there is no libfabric in the usual places" : refused.substr(2);
+    return nullptr;
+}
+
 std::shared_ptr<const library> library::load(const std::string& name, std::string& why) {
+    return load_file(name, why);
+}
+
+std::shared_ptr<library> library::load_file(const std::string& name, std::string& why) {
     const signal_keeper host_signals;
     void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
@@ -60,10 +177,10 @@ std::shared_ptr<const library> library::load(const std::string& name, std::strin
     }
     std::shared_ptr<library> l(new library);
     std::string missing;
-    if (!find(handle, "fi_getinfo", l->getinfo, missing) || !find(handle, "fi_freeinfo", l->freeinfo, missing) ||
-        !find(handle, "fi_dupinfo", l->dupinfo, missing) || !find(handle, "fi_fabric", l->open_fabric, missing) ||
-        !find(handle, "fi_strerror", l->strerror, missing) || !find(handle, "fi_version", l->version, missing) ||
-        !find(handle, "fi_tostr", l->tostr, missing)) {
+    if (!find_symbol(handle, "fi_getinfo", l->getinfo, missing) || !find_symbol(handle, "fi_freeinfo", l->freeinfo, missing) ||
+        !find_symbol(handle, "fi_dupinfo", l->dupinfo, missing) || !find_symbol(handle, "fi_fabric", l->open_fabric, missing) ||
+        !find_symbol(handle, "fi_strerror", l->strerror, missing) || !find_symbol(handle, "fi_version", l->version, missing) ||
+        !find_symbol(handle, "fi_tostr", l->tostr, missing)) {
         dlclose(handle);
         why = name + " is not libfabric: " + missing;
         return nullptr;
@@ -72,11 +189,15 @@ std::shared_ptr<const library> library::load(const std::string& name, std::strin
         why = name + " is " + l->version_text() + "; 1.9 or later is needed";
         return nullptr;
     }
+    l->file_ = file_of(handle, name);
+    read_environment(*l);
     return l;
 }
 
 uint32_t library::api_version() const noexcept {
-    return std::min(static_cast<uint32_t>(FI_VERSION(FI_MAJOR_VERSION, FI_MINOR_VERSION)), version());
+    // 1.18 is the first with which efa writes by RDMA instead of emulating it. Of the structures that we hand over none
+    // has changed before 1.20.
+    return std::min<uint32_t>(FI_VERSION(1, 18), version());
 }
 
 std::string library::version_text() const {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace nixl::fabric {
 
@@ -17,6 +18,12 @@ class library {
   public:
     // Null with a sentence in `why` if the file cannot be loaded or is not libfabric.
     static std::shared_ptr<const library> load(const std::string& name, std::string& why);
+
+    // The file that `named` names, or, where it is empty, the first of `places` that there is. A vendor's own build knows
+    // its devices better than the distribution's, so it comes first.
+    static std::shared_ptr<const library> find(const std::string& named, const std::vector<std::string>& places,
+                                               std::string& why);
+    static std::vector<std::string> usual_places();
 
     decltype(&::fi_getinfo) getinfo = nullptr;
     decltype(&::fi_freeinfo) freeinfo = nullptr;
@@ -26,8 +33,10 @@ class library {
     decltype(&::fi_version) version = nullptr;
     decltype(&::fi_tostr) tostr = nullptr;
 
-    // The interface version to ask for: never above what the library answers to, never above our headers.
+    // The interface version to ask for: never above what the library answers to.
     uint32_t api_version() const noexcept;
+    const std::string& file() const noexcept { return file_; }     // that the loader found
+    const std::string& reason() const noexcept { return reason_; } // why this one
     // "libfabric 1.17"
     std::string version_text() const;
     // "text (-code)" for a negative return value or a positive fi_errno.
@@ -35,6 +44,10 @@ class library {
 
   private:
     library() = default;
+    static std::shared_ptr<library> load_file(const std::string& name, std::string& why);
+
+    std::string file_;
+    std::string reason_;
 };
 
 } // namespace nixl::fabric

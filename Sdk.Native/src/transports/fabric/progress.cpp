@@ -9,8 +9,29 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
+#include <span>
 
 namespace nixl::fabric {
+
+namespace {
+
+constexpr uint64_t first_pause_ns = 50'000;
+constexpr uint64_t longest_pause_ns = 1'000'000;
+constexpr uint64_t longest_sleep_ns = 3'600'000'000'000u; // the deadlines are looked at anew after it
+
+int wait_for_events(int set, std::span<::epoll_event> out, uint64_t timeout_ns) noexcept {
+    const uint64_t ns = std::min(timeout_ns, longest_sleep_ns);
+    const ::timespec wait{static_cast<time_t>(ns / 1'000'000'000u), static_cast<long>(ns % 1'000'000'000u)};
+    const int n = ::epoll_pwait2(set, out.data(), static_cast<int>(out.size()), &wait, nullptr);
+    if (n >= 0 || errno != ENOSYS) {
+        return n;
+    }
+    // Linux before 5.11: milliseconds, rounded up.
+    return ::epoll_wait(set, out.data(), static_cast<int>(out.size()), static_cast<int>((ns + 999'999u) / 1'000'000u));
+}
+
+} // namespace
 
 failure waker::open() noexcept {
     event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -116,6 +137,7 @@ bool progress::run_tasks() {
 
 void progress::run() noexcept {
     uint64_t last_event = now_ns();
+    pause_ns_ = first_pause_ns;
     while (!quit_) {
         const uint64_t seen = waker_->signals_.load(std::memory_order_seq_cst);
         uint64_t now = now_ns();
@@ -141,9 +163,10 @@ void progress::run() noexcept {
         }
         if (busy) {
             last_event = now;
+            pause_ns_ = first_pause_ns;
         }
         now = now_ns();
-        dispatch(busy || now - last_event < spin_ns_ ? 0 : sleep_ms(now, seen));
+        dispatch(busy || now - last_event < spin_ns_ ? 0 : sleep_ns(now, seen));
     }
     driven_.insert(driven_.end(), added_.begin(), added_.end());
     for (const auto& d : driven_) {
@@ -153,7 +176,7 @@ void progress::run() noexcept {
     added_.clear();
 }
 
-int progress::sleep_ms(uint64_t now, uint64_t seen_signals) {
+uint64_t progress::sleep_ns(uint64_t now, uint64_t seen_signals) {
     deadline wake_at = deadline::never();
     bool timer = false;
     for (const auto& d : driven_) {
@@ -168,13 +191,18 @@ int progress::sleep_ms(uint64_t now, uint64_t seen_signals) {
     if (!std::all_of(driven_.begin(), driven_.end(), [](const auto& d) { return d->may_sleep(); })) {
         return 0;
     }
-    const int ms = wake_at.poll_ms(now);
-    return timer ? (ms < 0 ? 1 : std::min(ms, 1)) : ms;
+    const uint64_t left = wake_at.remaining_ns(now);
+    if (!timer) {
+        return left;
+    }
+    const uint64_t pause = std::min(left, pause_ns_);
+    pause_ns_ = std::min(2 * pause_ns_, longest_pause_ns);
+    return pause;
 }
 
-void progress::dispatch(int timeout_ms) {
+void progress::dispatch(uint64_t timeout_ns) {
     std::array<::epoll_event, 64> events{};
-    const int n = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
+    const int n = wait_for_events(epoll_.get(), events, timeout_ns);
     waker_->sleeping_.store(false, std::memory_order_seq_cst);
     if (n <= 0) {
         return;

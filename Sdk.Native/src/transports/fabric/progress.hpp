@@ -2,7 +2,9 @@
 // wake-up eventfd; it drives every link and owns their sessions and endpoints.
 //
 // It polls for spin_ns after the last event and then sleeps, but only after every endpoint has agreed that it may
-// (fi_trywait). Other threads hand work over with post() and wake().
+// (fi_trywait). An endpoint whose provider has no wait object (efa before libfabric 2.4, shm) is polled on a timer
+// instead: after a pause of 50 µs, which doubles up to 1 ms while nothing happens and starts anew with the next event.
+// Other threads hand work over with post() and wake().
 #pragma once
 
 #include "control/unique_fd.hpp"
@@ -88,15 +90,16 @@ class progress {
   private:
     void run() noexcept;
     bool run_tasks();
-    int sleep_ms(uint64_t now, uint64_t seen_signals);
-    void dispatch(int timeout_ms);
+    uint64_t sleep_ns(uint64_t now, uint64_t seen_signals);
+    void dispatch(uint64_t timeout_ns);
 
     const uint64_t spin_ns_;
     const std::function<bool(uint64_t)> each_round_;
     const std::shared_ptr<waker> waker_;
     control::unique_fd epoll_;
     std::thread thread_;
-    bool quit_ = false; // progress thread
+    bool quit_ = false;     // progress thread
+    uint64_t pause_ns_ = 0; // progress thread: the next one of the timer
 
     std::mutex mutex_;
     std::vector<task> tasks_; // under mutex_

@@ -37,25 +37,6 @@ bool loopback(const std::string& address) {
     return address.starts_with("127.") || address == "::1";
 }
 
-// The text of an IP source address; empty if it is none, or one that only this link knows.
-std::string address_text(const ::fi_info& info) {
-    if (info.src_addr == nullptr || info.src_addrlen < sizeof(::sockaddr_in)) {
-        return {};
-    }
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    const auto* generic = static_cast<const ::sockaddr*>(info.src_addr);
-    if (info.addr_format == FI_SOCKADDR_IN || (info.addr_format == FI_SOCKADDR && generic->sa_family == AF_INET)) {
-        (void)::inet_ntop(AF_INET, &static_cast<const ::sockaddr_in*>(info.src_addr)->sin_addr, text.data(),
-                          text.size());
-    } else if (info.addr_format == FI_SOCKADDR_IN6 && info.src_addrlen >= sizeof(::sockaddr_in6)) {
-        const auto& address = static_cast<const ::sockaddr_in6*>(info.src_addr)->sin6_addr;
-        if (!IN6_IS_ADDR_LINKLOCAL(&address)) {
-            (void)::inet_ntop(AF_INET6, &address, text.data(), text.size());
-        }
-    }
-    return text.data();
-}
-
 // Devices by name; for providers that speak IP, one address of each interface of the kind that `host` is.
 std::vector<std::string> all_devices(const library& lib, const std::string& provider, const std::string& host,
                                      std::string& why) {
@@ -66,7 +47,7 @@ std::vector<std::string> all_devices(const library& lib, const std::string& prov
         const std::string device = i->domain_attr->name != nullptr ? i->domain_attr->name : "";
         const bool ip =
             i->addr_format == FI_SOCKADDR || i->addr_format == FI_SOCKADDR_IN || i->addr_format == FI_SOCKADDR_IN6;
-        const std::string address = address_text(*i);
+        const std::string address = source_address(*i);
         const bool usable = !ip || (!address.empty() && loopback(address) == loopback(host) &&
                                     (address.find(':') == std::string::npos) == (host.find(':') == std::string::npos));
         if (usable && std::find(seen.begin(), seen.end(), device) == seen.end()) {
@@ -86,6 +67,24 @@ bool alike(const provider_limits& a, const provider_limits& b) noexcept {
 }
 
 } // namespace
+
+std::string source_address(const ::fi_info& info) {
+    if (info.src_addr == nullptr || info.src_addrlen < sizeof(::sockaddr_in)) {
+        return {};
+    }
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const auto* generic = static_cast<const ::sockaddr*>(info.src_addr);
+    if (info.addr_format == FI_SOCKADDR_IN || (info.addr_format == FI_SOCKADDR && generic->sa_family == AF_INET)) {
+        (void)::inet_ntop(AF_INET, &static_cast<const ::sockaddr_in*>(info.src_addr)->sin_addr, text.data(),
+                          text.size());
+    } else if (info.addr_format == FI_SOCKADDR_IN6 && info.src_addrlen >= sizeof(::sockaddr_in6)) {
+        const auto& address = static_cast<const ::sockaddr_in6*>(info.src_addr)->sin6_addr;
+        if (!IN6_IS_ADDR_LINKLOCAL(&address)) {
+            (void)::inet_ntop(AF_INET6, &address, text.data(), text.size());
+        }
+    }
+    return text.data();
+}
 
 domain_list open_domains(const std::shared_ptr<const library>& lib, const std::string& provider,
                          const std::string& rails, const std::string& host, std::string& why) {

@@ -14,4 +14,7 @@ namespace nixl::fabric {
 domain_list open_domains(const std::shared_ptr<const library>& lib, const std::string& provider,
                          const std::string& rails, const std::string& host, std::string& why);
 
+// The text of a device's IP address; empty if it has none, or one that only its own link knows.
+std::string source_address(const ::fi_info& info);
+
 } // namespace nixl::fabric

@@ -37,8 +37,9 @@ struct context {
     const std::shared_ptr<inbox> mail;
     region_table regions;
     transport_counters counters;
-    nonce own_nonce{};  // random; peers read it here to prove that they can
-    local::mover mover; // progress thread only
+    nonce own_nonce{};           // random; peers read it here to prove that they can
+    local::copiers copiers;      // they help the progress thread
+    local::mover mover{copiers}; // progress thread only
 
     progress& loop() const noexcept { return mail->loop; }
 };

@@ -59,34 +59,45 @@ void permit(pid_t initiator) noexcept {
     permitted = initiator;
 }
 
-failure foreign_batch::run(pid_t pid, int pidfd, bool write, std::uint64_t& moved, std::size_t& culprit) noexcept {
-    moved = 0;
-    culprit = 0;
-    const auto gone = [] { return fail(NIXL_ERR_REMOTE_DISCONNECT, "the peer's process has exited"); };
+foreign_batch::outcome foreign_batch::run(pid_t pid, int pidfd, bool write, std::size_t first,
+                                          std::size_t last) const noexcept {
+    outcome out;
+    out.culprit = first;
+    const auto gone = [&] {
+        out.why = fail(NIXL_ERR_REMOTE_DISCONNECT, "the peer's process has exited");
+        return out;
+    };
     if (control::has_exited(pidfd))
         return gone();
-    const auto* l = local_.data();
-    const auto* r = remote_.data();
+    const auto* const l = local_.data() + first;
+    const auto* const r = remote_.data() + first;
+    const std::size_t count = last - first;
     const ssize_t n =
-        write ? ::process_vm_writev(pid, l, count_, r, count_, 0) : ::process_vm_readv(pid, l, count_, r, count_, 0);
+        write ? ::process_vm_writev(pid, l, count, r, count, 0) : ::process_vm_readv(pid, l, count, r, count, 0);
     const int error = n < 0 ? errno : 0;
-    moved = n > 0 ? static_cast<std::uint64_t>(n) : 0;
+    out.moved = n > 0 ? static_cast<std::uint64_t>(n) : 0;
     // A process that exits loses its memory (ESRCH) a moment before its pidfd says so.
     if (error == ESRCH || control::has_exited(pidfd))
         return gone();
-    if (moved == bytes_)
-        return failure::success();
-    std::uint64_t before = 0;
-    while (culprit + 1 < count_ && before + l[culprit].iov_len <= moved)
-        before += l[culprit++].iov_len;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = first; i < last; ++i) {
+        bytes += local_[i].iov_len;
+        if (bytes <= out.moved && i + 1 < last)
+            out.culprit = i + 1;
+    }
+    if (out.moved == bytes)
+        return out;
     const char* const verb = write ? "write" : "read";
     if (error != 0 && error != EFAULT)
-        return fail_errno(error == EPERM ? NIXL_ERR_PERMISSION : NIXL_ERR_BACKEND, error,
-                          "process_vm %s of %llu bytes failed", verb, static_cast<unsigned long long>(bytes_));
-    return fail(NIXL_ERR_BACKEND,
-                "process_vm %s stopped after %llu of %llu bytes: memory on one side is not mapped there any more", verb,
-                static_cast<unsigned long long>(moved), static_cast<unsigned long long>(bytes_))
-        .system(error);
+        out.why = fail_errno(error == EPERM ? NIXL_ERR_PERMISSION : NIXL_ERR_BACKEND, error,
+                             "process_vm %s of %llu bytes failed", verb, static_cast<unsigned long long>(bytes));
+    else
+        out.why =
+            fail(NIXL_ERR_BACKEND,
+                 "process_vm %s stopped after %llu of %llu bytes: memory on one side is not mapped there any more",
+                 verb, static_cast<unsigned long long>(out.moved), static_cast<unsigned long long>(bytes))
+                .system(error);
+    return out;
 }
 
 } // namespace nixl::local

@@ -29,15 +29,10 @@ class foreign_batch {
     bool full() const noexcept { return count_ == capacity; }
     bool empty() const noexcept { return count_ == 0; }
     std::size_t count() const noexcept { return count_; }
-    std::uint64_t bytes() const noexcept { return bytes_; }
-    void clear() noexcept {
-        count_ = 0;
-        bytes_ = 0;
-    }
+    void clear() noexcept { count_ = 0; }
     void add(void* local, std::uint64_t remote, std::uint64_t length) noexcept {
         local_[count_] = {local, length};
         remote_[count_] = {reinterpret_cast<void*>(remote), length}; // the peer's address: never dereferenced here
-        bytes_ += length;
         ++count_;
     }
 
@@ -49,15 +44,20 @@ class foreign_batch {
         return {reinterpret_cast<std::uint64_t>(remote_[i].iov_base), remote_[i].iov_len};
     }
 
-    // Moves everything or fails. `moved` says how many bytes were; on failure `culprit` is the piece that could not be
-    // moved whole. pidfd is looked at before and after: a number that was given to another process is noticed.
-    failure run(pid_t pid, int pidfd, bool write, std::uint64_t& moved, std::size_t& culprit) noexcept;
+    // What came of one call.
+    struct outcome {
+        failure why;             // success: everything was moved
+        std::uint64_t moved = 0; // bytes
+        std::size_t culprit = 0; // on failure: the piece that could not be moved whole
+    };
+    // Moves the pieces [first, last). pidfd is looked at before and after: a number that was given to another process
+    // is noticed. Any number of threads at once.
+    outcome run(pid_t pid, int pidfd, bool write, std::size_t first, std::size_t last) const noexcept;
 
   private:
     std::array<iovec, capacity> local_{};
     std::array<iovec, capacity> remote_{};
     std::size_t count_ = 0;
-    std::uint64_t bytes_ = 0;
 };
 
 } // namespace nixl::local

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <exception>
 #include <mutex>
+#include <thread>
 
 namespace nixl {
 namespace {
@@ -33,6 +34,9 @@ class local_transport final : public transport {
         address_.socket = text;
         address_.net_namespace = net_namespace();
         failure why;
+        const std::uint32_t copiers = context_.settings.copier_threads;
+        context_.copiers.start(copiers != 0 ? copiers : default_copiers(std::thread::hardware_concurrency()),
+                               context_.settings.spin_ns);
         auto listener = control::listener::local(address_.socket, why);
         return listener ? worker_.start(std::move(listener)) : why;
     }
@@ -46,7 +50,8 @@ class local_transport final : public transport {
         d.provider = "memfd+process_vm";
         d.limits = {{"regions", region_slots},
                     {"process_vm_batch", foreign_batch::capacity},
-                    {"chunk_bytes", context_.settings.chunk_bytes}};
+                    {"chunk_bytes", context_.settings.chunk_bytes},
+                    {"copier_threads", context_.copiers.threads()}};
         return d;
     }
 

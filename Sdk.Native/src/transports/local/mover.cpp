@@ -37,44 +37,96 @@ bool mover::hold(remote_region& m, control_page& page) noexcept {
     return true;
 }
 
-void mover::add(const request& r, const piece& p) noexcept {
-    const remote_region& m = *p.remote_memory;
-    if (m.slot.word == region_foreign) {
-        entries_[batch_.count()] = p.entry;
-        batch_.add(p.local, p.remote, p.length);
-        return;
+// Takes pieces [first, last) as long as they are reached in the same way. `refused`: why the one behind the last that
+// was taken cannot be moved at all. Returns that one.
+std::size_t mover::gather(const request& r, const route& via, std::size_t first, std::size_t last,
+                          failure& refused) noexcept {
+    first_ = first;
+    foreign_ = pieces_[first].remote_memory->slot.word == region_foreign;
+    const remote_region* held = nullptr; // of the last piece
+    std::size_t i = first;
+    for (; i < last; ++i) {
+        const piece& p = pieces_[i];
+        remote_region& m = *p.remote_memory;
+        if (&m != held) {
+            if (m.slot.word != (foreign_ ? region_foreign : region_mapped))
+                break;
+            if (!hold(m, *via.page)) {
+                refused = revoked(p);
+                break;
+            }
+            held = &m;
+        }
+        if (!m.covers(p.remote, p.length)) {
+            refused = out_of_bounds(p);
+            break;
+        }
+        if (foreign_) {
+            batch_.add(p.local, p.remote, p.length);
+            continue;
+        }
+        std::byte* const remote = static_cast<std::byte*>(m.slot.handle) + (p.remote - m.base);
+        copies_[i - first] =
+            r.op == NIXL_OP_WRITE ? copy_piece{remote, p.local, p.length} : copy_piece{p.local, remote, p.length};
     }
-    std::byte* const remote = static_cast<std::byte*>(m.slot.handle) + (p.remote - m.base);
-    copies_[copy_count_++] =
-        r.op == NIXL_OP_WRITE ? copy_piece{remote, p.local, p.length} : copy_piece{p.local, remote, p.length};
+    count_ = i - first;
+    return i;
 }
 
-bool mover::move_gathered(request& r, const route& via, failure& why) noexcept {
-    if (copy_count_ > 0) {
-        copy_pieces({copies_.data(), copy_count_}, way_for(r.total_bytes));
-        for (std::size_t i = 0; i < copy_count_; ++i)
-            r.bytes_done += copies_[i].length;
-        r.operations += copy_count_;
-        return true;
+// Cuts what has been gathered into parts of about part_bytes; with one copier there is one part.
+void mover::cut() noexcept {
+    const std::uint64_t enough = copiers_.threads() == 1 ? UINT64_MAX : part_bytes;
+    part_count_ = 0;
+    std::uint64_t bytes = 0;
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+        bytes += pieces_[first_ + i].length;
+        if (i + 1 < count_ && (bytes < enough || part_count_ + 1 == most_parts))
+            continue;
+        parts_[part_count_].first = first;
+        parts_[part_count_++].last = first = i + 1;
+        bytes = 0;
     }
-    if (batch_.empty())
-        return true;
-    std::uint64_t moved = 0;
-    std::size_t culprit = 0;
-    const failure f = batch_.run(via.pid, via.pidfd, r.op == NIXL_OP_WRITE, moved, culprit);
-    r.bytes_done += moved;
-    r.operations += f.ok() ? batch_.count() : culprit;
-    if (!f.ok()) {
-        why = f;
-        const auto [address, length] = batch_.remote_of(culprit);
-        why.at(entries_[culprit], address, length);
+}
+
+void mover::copy_gathered(request& r) noexcept {
+    const copy_way way = way_for(r.total_bytes);
+    copiers_.run(part_count_, [&](std::size_t i) {
+        const part& p = parts_[i];
+        copy_pieces({copies_.data() + p.first, p.last - p.first}, way);
+    });
+    for (std::size_t i = 0; i < count_; ++i)
+        r.bytes_done += copies_[i].length;
+    r.operations += count_;
+}
+
+bool mover::move_foreign(request& r, const route& via, failure& why) noexcept {
+    copiers_.run(part_count_, [&](std::size_t i) {
+        part& p = parts_[i];
+        p.foreign = batch_.run(via.pid, via.pidfd, r.op == NIXL_OP_WRITE, p.first, p.last);
+    });
+    bool good = true;
+    for (std::size_t i = 0; i < part_count_; ++i) {
+        const part& p = parts_[i];
+        r.bytes_done += p.foreign.moved;
+        r.operations += p.foreign.why.ok() ? p.last - p.first : p.foreign.culprit - p.first;
+        if (p.foreign.why.ok() || !good)
+            continue;
+        good = false;
+        const piece& culprit = pieces_[first_ + p.foreign.culprit];
+        why = p.foreign.why;
+        why.at(culprit.entry, culprit.remote, culprit.length);
     }
-    return f.ok();
+    return good;
 }
 
 bool mover::flush(request& r, const route& via, failure& why) noexcept {
-    const bool good = move_gathered(r, via, why);
-    copy_count_ = 0;
+    bool good = true;
+    cut();
+    if (foreign_)
+        good = move_foreign(r, via, why);
+    else
+        copy_gathered(r);
     batch_.clear();
     while (held_count_ > 0)
         via.page->leave(held_[--held_count_]);
@@ -82,47 +134,35 @@ bool mover::flush(request& r, const route& via, failure& why) noexcept {
 }
 
 mover::result mover::step(request& r, const route& via, std::uint64_t chunk_bytes, failure& why) noexcept {
-    std::uint64_t budget = std::min(chunk_bytes, longest_call);
-    const remote_region* last = nullptr; // of the piece gathered last; it is held
-    piece p;
-    while (budget > 0 && r.cursor.peek(budget, p)) {
-        remote_region& m = *p.remote_memory;
-        if (&m != last) {
-            const bool foreign = m.slot.word == region_foreign;
-            if (!(foreign || m.slot.word == region_mapped)) {
-                if (!flush(r, via, why))
-                    return result::failed;
-                if (m.slot.word == region_unresolved)
-                    return result::blocked;
-                why = missing(p);
-                return result::failed;
-            }
-            // Only one kind at a time.
-            if ((foreign ? copy_count_ > 0 : !batch_.empty()) && !flush(r, via, why))
-                return result::failed;
-            if (!hold(m, *via.page)) {
-                if (flush(r, via, why))
-                    why = revoked(p);
-                return result::failed;
-            }
-            last = &m;
+    const std::uint64_t threads = copiers_.threads();
+    const std::uint64_t budget = std::min(chunk_bytes * threads, longest_call);
+    const piece_cursor before = r.cursor;
+    const std::size_t count =
+        r.cursor.next_batch(pieces_, threads == 1 ? budget : std::min(budget, part_bytes), budget);
+    std::uint64_t moved = 0;
+    for (std::size_t i = 0; i < count;) {
+        const piece& p = pieces_[i];
+        const std::uint64_t reached = p.remote_memory->slot.word;
+        if (reached == region_unresolved) {
+            r.cursor = before;
+            r.cursor.advance(moved);
+            return result::blocked;
         }
-        if (!m.covers(p.remote, p.length)) {
-            if (flush(r, via, why))
-                why = out_of_bounds(p);
+        if (reached != region_mapped && reached != region_foreign) {
+            why = missing(p);
             return result::failed;
         }
-        add(r, p);
-        r.cursor.advance(p.length);
-        budget -= p.length;
-        if (copy_count_ == capacity || batch_.full()) {
-            if (!flush(r, via, why))
-                return result::failed;
-            last = nullptr;
+        failure refused;
+        const std::size_t end = gather(r, via, i, count, refused);
+        if (!flush(r, via, why))
+            return result::failed;
+        if (!refused.ok()) {
+            why = refused;
+            return result::failed;
         }
+        for (; i < end; ++i)
+            moved += pieces_[i].length;
     }
-    if (!flush(r, via, why))
-        return result::failed;
     return r.cursor.done() ? result::done : result::more;
 }
 

@@ -1,10 +1,10 @@
 #include "transports/local/worker.hpp"
 
-#include <pthread.h>
+#include "transports/local/quiet_thread.hpp"
+
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <csignal>
 #include <exception>
 #include <system_error>
 
@@ -34,19 +34,12 @@ failure worker::start(control::listener listener) noexcept {
     if (const failure f = context_.loop().watch(listener_.fd(), EPOLLIN, accept_handler_); !f.ok())
         return f;
     accepting_ = true;
-    // Signals are the application's business: the thread inherits a full mask.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     failure f;
     try {
-        thread_ = std::thread([this] { run(); });
-        pthread_setname_np(thread_.native_handle(), "nixl-local");
+        thread_ = quiet_thread("nixl-local", [this] { run(); });
     } catch (const std::system_error& e) {
         f = fail_errno(NIXL_ERR_BACKEND, e.code().value(), "no progress thread");
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return f;
 }
 
