@@ -2,8 +2,8 @@
 // connections that end, and a peer that writes nonsense into the ring.
 #include "local/harness.hpp"
 #include "local/memory.hpp"
-#include "transports/local/lane.hpp"
 #include "support/pattern.hpp"
+#include "transports/local/lane.hpp"
 
 #include <gtest/gtest.h>
 

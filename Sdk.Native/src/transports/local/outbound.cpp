@@ -269,7 +269,8 @@ bool outbound::work(std::uint64_t) noexcept {
         return true;
     }
     if (!queue_.send_notifications())
-        end(fail(NIXL_ERR_REMOTE_DISCONNECT, "protocol error: the peer has spoilt the ring for its notifications"), false);
+        end(fail(NIXL_ERR_REMOTE_DISCONNECT, "protocol error: the peer has spoilt the ring for its notifications"),
+            false);
     update();
     return worked;
 }
