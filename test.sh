@@ -4,6 +4,7 @@
 #   ./test.sh            everything
 #   ./test.sh --native   the native core only
 #   ./test.sh --managed  the managed tests only
+#   ./test.sh --soak MINUTES [SEED]  everything mixed at random, all repetitions, and libFuzzer on the decoders
 #   ./test.sh --lab      the fabric transport, its faults and the demo's engines over real ibverbs (Soft-RoCE in a virtual
 #                        machine; --lab --help says more)
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
@@ -13,13 +14,14 @@ case "${1:-}" in
   "") ;;
   --native) managed=0 ;;
   --managed) native=0 ;;
+  --soak) exec tests/soak/soak.sh "${@:2}" ;;
   --lab) exec tests/lab/lab.sh "${@:2}" ;;
-  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) fail "unknown option $1 (try --help)" ;;
 esac
 
 # g++ and binutils are also what NativeAOT links with (tests/Aot); it needs no further -dev packages.
-need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 binutils clang-tidy clang-format
+need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 binutils clang-tidy clang-format iproute2 util-linux
 need_dotnet
 
 logs=$(mktemp -d)
