@@ -222,7 +222,8 @@ TEST_F(lanes, nonsense_in_the_ring_closes_the_connection_and_nothing_else) {
         ASSERT_FALSE(rings.empty());
         for (std::uint64_t* const ring : rings)
             for (std::size_t slot = 0; slot < local::ring_capacity; ++slot)
-                ring[local::ring::first_slot + slot * local::ring::slot_words] = random() | 1ull << 62;
+                std::atomic_ref(ring[local::ring::first_slot + slot * local::ring::slot_words])
+                    .store(random() | 1ull << 62, std::memory_order_relaxed);
         auto n = a->notification(target, std::string(30, 'x')); // publishes one slot behind nonsense, or upon it
         (void)a->run(*n);
         auto m = a->notification(target, "y");
