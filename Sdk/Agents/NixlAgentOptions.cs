@@ -48,7 +48,10 @@ public sealed class NixlAgentOptions
     /// <summary>Time after a missed deadline (or on dispose) before quiescence is forced by closing the connection. [1 s]</summary>
     public TimeSpan QuiesceGrace { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Busy polling of the progress threads after the last event. [50 µs]</summary>
+    /// <summary>
+    /// Busy polling of the progress threads after the last event, and of <see cref="NixlAgent.WaitForNotificationAsync"/> before it
+    /// suspends. [50 µs]
+    /// </summary>
     public TimeSpan Spin { get; set; } = TimeSpan.FromMicroseconds(50);
 
     /// <summary>Bytes in flight per peer. [8 MiB]</summary>

@@ -1,6 +1,7 @@
 // Moving bytes and notifications between two local transports. One process here: the code paths are the same as between
 // two (two_process_tests has those), and every corner can be reached.
 #include "local/harness.hpp"
+#include "local/memory.hpp"
 #include "support/pattern.hpp"
 
 #include <gtest/gtest.h>
@@ -14,29 +15,6 @@
 
 namespace nixl::test {
 namespace {
-
-// Memory of one side: an arena or plain memory.
-struct buffer {
-    buffer(std::uint64_t bytes, bool in_arena) : plain(in_arena ? 0 : bytes) {
-        if (!in_arena) {
-            all = plain;
-            return;
-        }
-        nixl_arena_params_t p{};
-        p.struct_size = sizeof p;
-        p.length = bytes;
-        EXPECT_TRUE(arena::create(p, shared).ok());
-        all = {shared->address(), bytes};
-    }
-    std::vector<std::byte> plain;
-    std::shared_ptr<arena> shared;
-    std::span<std::byte> all;
-
-    std::uint64_t address(std::uint64_t offset = 0) const {
-        return reinterpret_cast<std::uint64_t>(all.data()) + offset;
-    }
-    std::shared_ptr<local_region> register_at(endpoint& e) { return e.add_region(all.data(), all.size(), shared); }
-};
 
 struct shape {
     bool arena;

@@ -30,7 +30,8 @@ public class LifecycleTests
     {
         await using var bench = await Bench.CreateAsync(backend);
         using var transfer = bench.Write();
-        var post = transfer.PostAsync([0], [0]);
+        var many = Enumerable.Range(0, 17).ToArray(); // more than a local post completes by itself
+        var post = transfer.PostAsync(many, many);
         await Deadlines.UntilAsync(() => post.IsCompleted, "completion");
         _ = await post;
         await Assert.ThrowsAsync<InvalidOperationException>(async () => _ = await post);
@@ -65,7 +66,8 @@ public class LifecycleTests
     {
         await using var bench = await Bench.CreateAsync(backend);
         using var transfer = bench.Write();
-        var old = transfer.PostAsync([0], [0]);
+        var many = Enumerable.Range(0, 17).ToArray(); // more than a local post completes by itself
+        var old = transfer.PostAsync(many, many);
         await transfer.Quiesced.SoonAsync();
         Assert.Equal(4096, (await transfer.PostAsync([1, 2], [1, 2]).SoonAsync()).Bytes / 2);
         await Assert.ThrowsAsync<InvalidOperationException>(async () => _ = await old);

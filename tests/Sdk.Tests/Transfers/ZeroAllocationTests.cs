@@ -29,7 +29,7 @@ public class ZeroAllocationTests
     {
         await using var child = ChildProcess.Start(
             "allocations", backend.Transports().ToString(), Text(blocks), Text(posts), reusedToken ? "token" : "plain");
-        await CheckAsync(child);
+        await CheckAsync(child, suspends: backend != Backend.Local || blocks > 1024);
     }
 
     [Theory]
@@ -37,14 +37,16 @@ public class ZeroAllocationTests
     public async Task Sending_and_awaiting_notifications_allocates_nothing(Backend backend)
     {
         await using var child = ChildProcess.Start("notifications", backend.Transports().ToString(), "5000");
-        await CheckAsync(child);
+        await CheckAsync(child, suspends: backend != Backend.Local);
     }
 
-    private static async Task CheckAsync(ChildProcess child)
+    /// <summary>A small local post has ended when the call returns; the others must really suspend, or the test shows nothing.</summary>
+    private static async Task CheckAsync(ChildProcess child, bool suspends)
     {
         var words = (await child.ReadLineAsync(Deadline)).Split(' ');
         Assert.Equal("0", words[0]);
-        Assert.True(int.Parse(words[1], CultureInfo.InvariantCulture) > 0, "no await has really suspended");
+        var suspended = int.Parse(words[1], CultureInfo.InvariantCulture);
+        Assert.True(suspends == suspended > 0, $"{suspended} awaits have really suspended");
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

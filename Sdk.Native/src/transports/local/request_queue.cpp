@@ -50,10 +50,10 @@ void request_queue::submit(request& r, std::uint64_t now) noexcept {
     next_ = earlier(next_, r.until);
     if (r.until.passed(now))
         return settle(context_, r, fail(NIXL_ERR_TIMEOUT, "the deadline passed before the operation started"));
-    if (r.kind == request_kind::notification)
+    if (r.kind == request_kind::notification && small_.empty())
         enter(r, in_room);
     else
-        to_be_moved(r);
+        to_be_moved(r); // a notification too: behind the small writes that were posted before it
 }
 
 // Large ones are not kept waiting for ever either.
