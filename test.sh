@@ -4,6 +4,7 @@
 #   ./test.sh            everything
 #   ./test.sh --native   the native core only
 #   ./test.sh --managed  the managed tests only
+#   ./test.sh --soak MINUTES [SEED]  everything mixed at random, all repetitions, and libFuzzer on the decoders
 #   ./test.sh --lab      the fabric transport, its faults and the demo's engines over real ibverbs (Soft-RoCE in a virtual
 #                        machine; --lab --help says more)
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
@@ -13,13 +14,14 @@ case "${1:-}" in
   "") ;;
   --native) managed=0 ;;
   --managed) native=0 ;;
+  --soak) exec tests/soak/soak.sh "${@:2}" ;;
   --lab) exec tests/lab/lab.sh "${@:2}" ;;
-  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) fail "unknown option $1 (try --help)" ;;
 esac
 
 # g++ and binutils are also what NativeAOT links with (tests/Aot); it needs no further -dev packages.
-need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 binutils clang-tidy clang-format
+need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 binutils clang-tidy clang-format iproute2 util-linux
 need_dotnet
 
 logs=$(mktemp -d)
@@ -46,10 +48,11 @@ run_ctest() {
 }
 
 # Managed test projects run one after the other: several start processes of their own and measure allocations.
+# run_dotnet_test PROJECT [dotnet test's options…]
 run_dotnet_test() {
-  say "Managed tests ($1)"
+  say "Managed tests ($*)"
   local log=$logs/$(basename "$1")
-  dotnet test "$1" -c Release --no-build --nologo --blame-hang-timeout 3min 2>&1 | tee "$log" || true
+  dotnet test "$@" -c Release --no-build --nologo --blame-hang-timeout 3min 2>&1 | tee "$log" || true
   local line
   line=$(grep -E '^(Passed|Failed|Skipped)! +- Failed:' "$log" | tail -1)
   if [ -z "$line" ]; then failed=$((failed + 1)); say "$1 did not finish"; return; fi
@@ -72,6 +75,9 @@ fi
 if [ $managed = 1 ]; then
   build_managed Sdk.sln
   for project in tests/*/*.Tests.csproj; do run_dotnet_test "$project"; done
+  # Once more where bytes move, over loopback with EFA's rules.
+  NIXL_LOOPBACK_FAULTS=efa,rails=3,seed=7,kill_after=150,operation=1500 run_dotnet_test tests/Sdk.Tests/Sdk.Tests.csproj \
+    --filter 'FullyQualifiedName~MoveTests|FullyQualifiedName~PoolTransferTests|FullyQualifiedName~NotificationTests'
   step "Benchmarks run" dotnet tests/Bench/bin/Release/net10.0/Bench.dll --quick --retries 0
 fi
 

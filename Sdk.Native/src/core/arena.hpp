@@ -15,6 +15,8 @@ class arena {
   public:
     // On failure `out` is untouched.
     static failure create(const nixl_arena_params_t& params, std::shared_ptr<arena>& out) noexcept;
+    // The living arena of this process with that key; null: there is none.
+    static std::shared_ptr<arena> of_this_process(uint64_t key) noexcept;
     ~arena();
     arena(const arena&) = delete;
     arena& operator=(const arena&) = delete;

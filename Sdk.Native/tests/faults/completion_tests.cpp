@@ -27,7 +27,7 @@ class completion : public two_ends {
 
 // The other process sits in read() on its pipe for the whole test; its application takes no notification until the end.
 TEST_P(completion, without_the_target_ever_polling_every_byte_is_there) {
-    const uint64_t rounds = repetitions(250, 1000);
+    const uint64_t rounds = repetitions(150, 1000);
     ASSERT_NO_FATAL_FAILURE(
         begin({.bytes = piece * pieces, .piece = piece, .max_notifications = static_cast<uint32_t>(rounds)}));
     std::vector<std::byte> got(piece);
@@ -63,7 +63,7 @@ TEST_P(completion, without_the_target_ever_polling_every_byte_is_there) {
 TEST_P(completion, of_reads_without_the_target_ever_polling_every_byte_is_here) {
     ASSERT_NO_FATAL_FAILURE(begin({.bytes = piece * pieces, .piece = piece}));
     ASSERT_TRUE(there->fill(9));
-    for (uint64_t i = 0, rounds = repetitions(100, 1000); i < rounds; ++i) {
+    for (uint64_t i = 0, rounds = repetitions(60, 1000); i < rounds; ++i) {
         const auto from = some(40);
         auto to = some(40);
         const size_t moved = std::min(from.size(), to.size());

@@ -51,20 +51,19 @@ TEST_P(leaks, connecting_and_disconnecting_leaves_nothing) {
         here->forget();
     };
     // The table of final peers (256) and malloc's pools fill up first.
-    for (uint64_t i = 0, n = repetitions(GetParam().local() ? 260 : 20, 300); i < n; ++i)
+    for (uint64_t i = 0, n = repetitions(GetParam().local() ? 260 : 5, 300); i < n; ++i)
         ASSERT_NO_FATAL_FAILURE(once());
     const auto here_before = process_resources::now();
     const auto there_before = of_the_other();
     ASSERT_NE(0u, there_before.descriptors);
-    for (uint64_t i = 0, n = repetitions(GetParam().local() ? 200 : 40, 1000); i < n; ++i)
+    for (uint64_t i = 0, n = repetitions(GetParam().local() ? 200 : 15, 1000); i < n; ++i)
         ASSERT_NO_FATAL_FAILURE(once());
     expect_no_growth("here", here_before, [] { return process_resources::now(); });
     expect_no_growth("there", there_before, [this] { return of_the_other(); });
 }
 
 TEST_P(leaks, agents_that_come_and_go_leave_nothing) {
-    agent_options o;
-    o.transports = GetParam().transport;
+    const agent_options o = options_of(GetParam());
     const auto once = [&](bool use) {
         std::vector<std::byte> memory_a(65536);
         test_agent a("a", o);
@@ -78,7 +77,7 @@ TEST_P(leaks, agents_that_come_and_go_leave_nothing) {
     for (uint64_t i = 0; i < 3; ++i)
         ASSERT_NO_FATAL_FAILURE(once(true));
     const auto before = process_resources::now();
-    for (uint64_t i = 0, n = repetitions(GetParam().local() ? 50 : 8, 200); i < n; ++i)
+    for (uint64_t i = 0, n = repetitions(GetParam().local() ? 50 : 5, 200); i < n; ++i)
         ASSERT_NO_FATAL_FAILURE(once(i % 2 == 0));
     expect_no_growth("here", before, [] { return process_resources::now(); });
 }

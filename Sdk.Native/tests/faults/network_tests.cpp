@@ -38,7 +38,7 @@ class network_cut : public two_ends {
 };
 
 TEST_P(network_cut, that_heals_in_time_loses_nothing) {
-    ASSERT_NO_FATAL_FAILURE(begin_apart({.bytes = 24 << 20, .suspect_after_ns = 400 * millisecond_ns}));
+    ASSERT_NO_FATAL_FAILURE(begin_apart({.bytes = 24 << 20, .suspect_after_ns = second_ns}));
     fill_pattern(memory, 2);
     ASSERT_NO_FATAL_FAILURE(cut());
     const uint64_t o = write(patience_ns, true);

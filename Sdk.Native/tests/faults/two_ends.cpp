@@ -22,7 +22,17 @@ std::vector<wire> wires() {
         return {{"named_provider", NIXL_TRANSPORT_FABRIC, false}};
     return {{"arena", NIXL_TRANSPORT_LOCAL, true},
             {"foreign", NIXL_TRANSPORT_LOCAL, false},
-            {"tcp", NIXL_TRANSPORT_FABRIC, false}};
+            {"packed", NIXL_TRANSPORT_FABRIC, false, NIXL_PACKING_ALWAYS},
+            {"tcp", NIXL_TRANSPORT_FABRIC, false, NIXL_PACKING_NEVER}};
+}
+
+agent_options options_of(const wire& w) {
+    agent_options o;
+    o.transports = w.transport;
+    o.packing = w.packing;
+    if (w.packed())
+        o.packing_piece_bytes = packed_piece_bytes;
+    return o;
 }
 
 void two_ends::start_other() {
@@ -46,7 +56,7 @@ void two_ends::join() {
     const auto info = here->info(peer);
     ASSERT_EQ(GetParam().transport, info.transport) << info.reason;
     if (GetParam().local()) {
-        ASSERT_STREQ(GetParam().arena ? "memfd" : "process_vm", info.provider);
+        ASSERT_EQ(0u, std::string_view(info.provider).find(GetParam().arena ? "memfd" : "process_vm")) << info.provider;
     }
     const auto other =
         strided(reinterpret_cast<void*>(there->address()), options.piece, options.piece, options.bytes / options.piece);
@@ -56,9 +66,10 @@ void two_ends::join() {
 
 void two_ends::begin(const column_options& o) {
     options = o;
+    if (GetParam().packed() && options.piece >= packed_piece_bytes)
+        options.piece = packed_piece_bytes / 2;
     ASSERT_NO_FATAL_FAILURE(start_other());
-    agent_options own;
-    own.transports = GetParam().transport;
+    agent_options own = options_of(GetParam());
     own.suspect_after_ns = o.suspect_after_ns;
     own.quiesce_grace_ns = o.quiesce_grace_ns;
     own.window_operations = o.window_operations;
@@ -69,8 +80,8 @@ void two_ends::begin(const column_options& o) {
     fill_pattern(memory, 1);
     region = here->add_region(memory);
     ASSERT_NE(0u, region) << here->last_error();
-    const auto pieces = static_cast<uint32_t>(o.bytes / o.piece);
-    const auto own_pieces = strided(memory.data(), o.piece, o.piece, pieces);
+    const auto pieces = static_cast<uint32_t>(options.bytes / options.piece);
+    const auto own_pieces = strided(memory.data(), options.piece, options.piece, pieces);
     local = here->list(0, {&own_pieces, 1});
     ASSERT_NE(0u, local) << here->last_error();
     ids.resize(pieces);

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,12 +24,21 @@ inline constexpr uint64_t millisecond_ns = 1'000'000;
 struct wire {
     const char* name = "";
     uint32_t transport = 0;
-    bool arena = false; // the other one's memory
+    bool arena = false;                   // the other one's memory
+    uint32_t packing = NIXL_PACKING_AUTO; // fabric
 
     bool local() const noexcept { return transport == NIXL_TRANSPORT_LOCAL; }
+    friend void PrintTo(const wire& w, std::ostream* out) { *out << w.name; } // gtest's
+    bool packed() const noexcept { return packing == NIXL_PACKING_ALWAYS; }
 };
 
-// arena, foreign and tcp; where NIXL_TEST_PROVIDER names another provider (the lab), that one alone.
+// Pieces up to this size are packed on the wire that packs; on that wire no test uses larger ones.
+inline constexpr uint64_t packed_piece_bytes = 8192;
+
+// What an agent needs to use a wire, and no other.
+agent_options options_of(const wire& w);
+
+// arena, foreign, packed and tcp; where NIXL_TEST_PROVIDER names another provider (the lab), that one alone.
 std::vector<wire> wires();
 inline std::string wire_name(const testing::TestParamInfo<wire>& info) {
     return info.param.name;

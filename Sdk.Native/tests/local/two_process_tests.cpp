@@ -10,9 +10,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <numeric>
 #include <random>
+#include <string>
+#include <string_view>
+#include <thread>
 #include <tuple>
 
 namespace nixl::test {
@@ -237,6 +241,37 @@ TEST_P(two_processes, deregistering_there_during_writes_is_safe_and_reported) {
         EXPECT_EQ(NIXL_ERR_NOT_FOUND, here->result(more).event.status);
     }
     EXPECT_EQ(all_match, first_not_poison(there->dump()));
+}
+
+// How many mappings of this process begin in an arena.
+std::size_t mapped_arenas() {
+    std::ifstream maps("/proc/self/maps");
+    std::size_t n = 0;
+    for (std::string line; std::getline(maps, line);)
+        n += line.find("memfd:nixl-arena") != std::string::npos;
+    return n;
+}
+
+TEST_P(two_processes, memory_that_is_given_up_there_is_unmapped_here_although_the_connection_lives) {
+    ASSERT_NO_FATAL_FAILURE(start());
+    ASSERT_NO_FATAL_FAILURE(prepare(4096, 4096));
+    const auto ids = random_ids(count_, count_, 3);
+    ASSERT_EQ(NIXL_SUCCESS, here->run(post(NIXL_OP_WRITE, ids, ids)));
+    EXPECT_EQ(GetParam() ? 1u : 0u, mapped_arenas());
+    EXPECT_EQ(NIXL_SUCCESS, there->deregister());
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (mapped_arenas() != 0 && std::chrono::steady_clock::now() < until)
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_EQ(0u, mapped_arenas());
+    // The lists still know it.
+    const uint64_t more = here->start(post(NIXL_OP_WRITE, ids, ids));
+    if (more != 0) {
+        ASSERT_TRUE(here->wait_quiesced(more));
+        EXPECT_EQ(NIXL_ERR_NOT_FOUND, here->result(more).event.status);
+    }
+    const uint64_t note = here->notify(peer, payload("n"));
+    ASSERT_TRUE(here->wait_quiesced(note));
+    EXPECT_EQ(NIXL_SUCCESS, here->result(note).event.status);
 }
 
 TEST_P(two_processes, a_stopped_peer_is_suspect_and_comes_back) {

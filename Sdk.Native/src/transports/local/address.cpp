@@ -85,6 +85,21 @@ bool decode(std::string_view bytes, welcome_bytes& m) {
     return true;
 }
 
+std::string encode(const arena_gone_bytes& g) {
+    std::vector<std::uint8_t> out;
+    wire_writer w(out);
+    w.u8(version);
+    w.u64(g.arena);
+    return as_string(out);
+}
+
+bool decode(std::string_view bytes, arena_gone_bytes& g) {
+    wire_reader r(as_bytes(bytes));
+    const auto v = r.u8();
+    g.arena = r.u64();
+    return r.ok() && r.remaining() == 0 && v == version;
+}
+
 std::uint64_t net_namespace() noexcept {
     struct stat s {};
     return ::stat("/proc/self/ns/net", &s) == 0 ? s.st_ino : 0;

@@ -35,6 +35,14 @@ struct welcome_bytes {
 std::string encode(const welcome_bytes& w);
 bool decode(std::string_view bytes, welcome_bytes& w);
 
+// EXTENSION, target to initiator: the last region of the arena has been deregistered; unmap it.
+struct arena_gone_bytes {
+    static constexpr std::uint32_t kind = 1;
+    std::uint64_t arena = 0;
+};
+std::string encode(const arena_gone_bytes& g);
+bool decode(std::string_view bytes, arena_gone_bytes& g);
+
 // Inode of this process's network name space; 0 if it cannot be read.
 std::uint64_t net_namespace() noexcept;
 

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <map>
+#include <mutex>
 #include <new>
 
 #ifndef MFD_HUGETLB
@@ -29,6 +31,16 @@ using control::unique_fd;
 using local::huge_page;
 using local::mapping;
 using local::small_page;
+
+// The arenas of this process by key, of all agents. They take themselves out.
+struct registry {
+    std::mutex mutex;
+    std::map<std::uint64_t, std::weak_ptr<arena>> arenas;
+};
+registry& all_arenas() noexcept {
+    static auto* const r = new registry; // never destroyed: an arena may be disposed of by a static destructor
+    return *r;
+}
 
 enum class huge_mode : std::uint32_t { attempt = 0, require = 1, never = 2 };
 
@@ -140,14 +152,27 @@ failure arena::create(const nixl_arena_params_t& params, std::shared_ptr<arena>&
         made->key_ = random_u64();
     } while (made->key_ == 0);
     try {
-        out = std::shared_ptr<arena>(made);
+        std::shared_ptr<arena> owner(made);
+        const std::lock_guard lock(all_arenas().mutex);
+        all_arenas().arenas[made->key_] = owner;
+        out = std::move(owner);
     } catch (...) { // has deleted it
         return fail(NIXL_ERR_OUT_OF_MEMORY, "no memory");
     }
     return failure::success();
 }
 
+std::shared_ptr<arena> arena::of_this_process(std::uint64_t key) noexcept {
+    const std::lock_guard lock(all_arenas().mutex);
+    const auto found = all_arenas().arenas.find(key);
+    return found == all_arenas().arenas.end() ? nullptr : found->second.lock();
+}
+
 arena::~arena() {
+    {
+        const std::lock_guard lock(all_arenas().mutex);
+        all_arenas().arenas.erase(key_);
+    }
     if (address_ != nullptr)
         ::munmap(address_, length_);
     if (fd_ >= 0)

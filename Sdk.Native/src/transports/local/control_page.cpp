@@ -70,6 +70,11 @@ bool control_page::enter(std::uint32_t slot, std::uint32_t generation) noexcept 
     return true;
 }
 
+bool control_page::granted(std::uint32_t slot, std::uint32_t generation) const noexcept {
+    const std::uint64_t value = at(slot).load(std::memory_order_acquire);
+    return value >> 32 == generation && ((value & revoked) == 0 || (value & count_mask) != 0);
+}
+
 void control_page::leave(std::uint32_t slot) noexcept {
     at(slot).fetch_sub(1, std::memory_order_release);
 }

@@ -40,6 +40,8 @@ class control_page {
     // Initiator. False: revoked, or now another region.
     bool enter(std::uint32_t slot, std::uint32_t generation) noexcept;
     void leave(std::uint32_t slot) noexcept;
+    // Could enter() succeed now, or is somebody inside?
+    bool granted(std::uint32_t slot, std::uint32_t generation) const noexcept;
 
   private:
     using word = std::atomic<std::uint64_t>;

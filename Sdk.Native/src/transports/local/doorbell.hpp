@@ -1,7 +1,7 @@
 // A bell between two processes: one end rings, the other end's progress thread hears it through epoll.
 //
-// A pair of sockets and not an eventfd, because neither end can make the other block on it, whatever it does to its own:
-// every send and receive says MSG_DONTWAIT by itself, and a bell that nobody hears just stays full.
+// A pair of sockets and not an eventfd, because neither end can make the other block on it, whatever it does to its
+// own: every send and receive says MSG_DONTWAIT by itself, and a bell that nobody hears just stays full.
 #pragma once
 
 #include "control/unique_fd.hpp"

@@ -100,20 +100,41 @@ bool inbound::on_message(control::session& s, control::received_frame& frame) {
 }
 
 void inbound::send_arenas() {
-    std::set<std::uint64_t> current;
-    for (const auto& a : context_.regions.arenas()) {
-        current.insert(a->key());
+    const auto current = context_.regions.arenas();
+    withdraw_arenas(current);
+    for (const auto& a : current) {
         if (sent_.contains(a->key()))
             continue;
         std::vector<control::unique_fd> fds;
         fds.push_back(duplicate(a->fd()));
-        if (!fds.front()) { // the initiator then says that it misses this arena
-            current.erase(a->key());
+        if (!fds.front()) // the initiator then says that it misses this arena
             continue;
-        }
+        sent_.insert(a->key());
         session_->send(control::arena{a->key(), a->length(), a->page_size(), false}, std::move(fds));
     }
-    sent_.swap(current);
+}
+
+void inbound::withdraw_arenas(const std::vector<std::shared_ptr<arena>>& current) {
+    for (auto key = sent_.begin(); key != sent_.end();) {
+        if (std::any_of(current.begin(), current.end(), [&](const auto& a) { return a->key() == *key; })) {
+            ++key;
+            continue;
+        }
+        const std::string bytes = encode(arena_gone_bytes{*key});
+        session_->send(control::extension{arena_gone_bytes::kind, bytes});
+        key = sent_.erase(key);
+    }
+}
+
+void inbound::arenas_changed() noexcept {
+    if (finished_ || !session_ || sent_.empty())
+        return;
+    try {
+        withdraw_arenas(context_.regions.arenas());
+    } catch (const std::exception& e) {
+        return close(fail(NIXL_ERR_OUT_OF_MEMORY, "%s", e.what()));
+    }
+    update();
 }
 
 void inbound::close(const failure& why) noexcept {

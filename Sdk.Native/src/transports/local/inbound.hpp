@@ -2,6 +2,7 @@
 // the arenas. Progress thread only.
 #pragma once
 
+#include "core/arena.hpp"
 #include "core/arrival.hpp"
 #include "transports/local/connection.hpp"
 #include "transports/local/inlet.hpp"
@@ -28,6 +29,9 @@ class inbound final : public connection {
     // Says goodbye.
     void close(const failure& why) noexcept;
 
+    // Regions have been deregistered: tells the initiator which arenas have none left.
+    void arenas_changed() noexcept;
+
     std::uint64_t id() const noexcept { return id_; }
     bool greeted() const noexcept { return page_ != nullptr; }
 
@@ -51,6 +55,7 @@ class inbound final : public connection {
     failure let_in(const control::hello& m, std::vector<control::unique_fd>& fds);
     void rung() noexcept;
     void send_arenas();
+    void withdraw_arenas(const std::vector<std::shared_ptr<arena>>& current);
     void finish() noexcept;
 
     const std::uint64_t id_;

@@ -16,7 +16,7 @@
 namespace nixl::local {
 
 struct command {
-    enum class verb { connect, regions_changed, disconnect, broken, close };
+    enum class verb { connect, regions_changed, disconnect, broken, arenas_changed, close };
     verb what{};
     std::shared_ptr<nixl::peer> peer; // connect, regions_changed, disconnect
     deadline until;                   // connect, close

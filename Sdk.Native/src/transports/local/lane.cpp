@@ -3,7 +3,6 @@
 #include "transports/local/mover.hpp"
 
 #include <atomic>
-#include <cstring>
 #include <sched.h>
 #include <utility>
 
@@ -53,12 +52,11 @@ bool lane::copy(request& r) noexcept {
         if (!good)
             break;
         std::byte* const remote = static_cast<std::byte*>(m.slot.handle) + (p.remote - m.base);
-        // memmove: a peer in this same process may map the arena that the source lies in. Through the cache, because
-        // whoever is told of so little data reads it soon.
+        // Through the cache: whoever is told of so little data reads it soon.
         if (r.op == NIXL_OP_WRITE)
-            std::memmove(remote, p.local, p.length);
+            copy_bytes(remote, p.local, p.length);
         else
-            std::memmove(p.local, remote, p.length);
+            copy_bytes(p.local, remote, p.length);
         r.cursor.advance(p.length);
         r.bytes_done += p.length;
         ++r.operations;

@@ -4,8 +4,8 @@
 //   closed ──open()──▶ open ──close(): nobody is inside any more──▶ closed
 //
 // A small transfer between arenas is copied by its poster under the control page's protocol and its notification is put
-// into the ring: then it is done, because the ring is the receiver's memory. A poster never overtakes what it has posted
-// before: requests of the queue that a small one must not pass are counted in ahead_.
+// into the ring: then it is done, because the ring is the receiver's memory. A poster never overtakes what it has
+// posted before: requests of the queue that a small one must not pass are counted in ahead_.
 #pragma once
 
 #include "core/peer.hpp"
@@ -42,7 +42,8 @@ class lane final : public peer_transport_state {
     void queue_up(request& r) noexcept {
         if (r.context == nullptr) {
             r.context = this;
-            ahead_.fetch_add(1, std::memory_order_relaxed); // seen by the same poster, and by those who synchronize with it
+            ahead_.fetch_add(
+                1, std::memory_order_relaxed); // seen by the same poster, and by those who synchronize with it
         }
     }
     static bool is_small(const request& r) noexcept { return r.total_bytes <= inline_bytes; }

@@ -71,7 +71,10 @@ class local_transport final : public transport {
 
     failure register_region(local_region& r) noexcept override { return context_.regions.add(r); }
     failure deregister_region(local_region& r, deadline until) noexcept override {
-        return context_.regions.remove(r, until);
+        const failure f = context_.regions.remove(r, until);
+        if (f.ok() && r.arena && !context_.regions.uses(*r.arena))
+            tell_that_arenas_changed();
+        return f;
     }
 
     void export_address(std::string& out) const override { out += encode(address_); }
@@ -120,6 +123,16 @@ class local_transport final : public transport {
 
   private:
     static failure closing() noexcept { return fail(NIXL_ERR_CLOSED, "the agent is closing"); }
+
+    void tell_that_arenas_changed() noexcept {
+        try {
+            command c;
+            c.what = command::verb::arenas_changed;
+            (void)context_.mail->push(std::move(c)); // closing: the connections end anyway
+        } catch (const std::exception&) {
+            // no memory: peers keep the mapping until the next change or the connection's end
+        }
+    }
 
     bool push(command&& c, peer& p) noexcept {
         try {

@@ -1,5 +1,7 @@
 #include "transports/local/mover.hpp"
 
+#include "transports/local/peer_arena.hpp"
+
 #include <algorithm>
 
 namespace nixl::local {
@@ -24,6 +26,29 @@ failure out_of_bounds(const piece& p) noexcept {
         .at(p.entry, p.remote, p.length);
 }
 
+failure cut_overlap(const piece& p) noexcept {
+    return fail(NIXL_ERR_INVALID_PARAM, "source and target overlap in one arena, and the piece is too long to be moved "
+                                        "at once: move shorter pieces in the right order")
+        .at(p.entry, p.remote, p.length);
+}
+
+// Of the pieces that are copied inside of memory of this process; 0 elsewhere, where nothing can overlap.
+std::uint64_t longest_piece(const request& r, const remote_region& m) noexcept {
+    const auto* const in = static_cast<const peer_arena*>(m.slot.state.get());
+    if (m.slot.word != region_mapped || in == nullptr || !in->of_this_process())
+        return 0;
+    std::uint64_t longest = 0;
+    for (const list_region& l : r.local_list->regions)
+        longest = std::max(longest, l.length);
+    return longest;
+}
+
+std::uint64_t distance(const copy_piece& c) noexcept {
+    const auto to = reinterpret_cast<std::uint64_t>(c.to);
+    const auto from = reinterpret_cast<std::uint64_t>(c.from);
+    return to > from ? to - from : from - to;
+}
+
 } // namespace
 
 bool mover::hold(remote_region& m, control_page& page) noexcept {
@@ -44,6 +69,7 @@ std::size_t mover::gather(const request& r, const route& via, std::size_t first,
     first_ = first;
     foreign_ = pieces_[first].remote_memory->slot.word == region_foreign;
     const remote_region* held = nullptr; // of the last piece
+    std::uint64_t longest = 0;
     std::size_t i = first;
     for (; i < last; ++i) {
         const piece& p = pieces_[i];
@@ -56,6 +82,7 @@ std::size_t mover::gather(const request& r, const route& via, std::size_t first,
                 break;
             }
             held = &m;
+            longest = longest_piece(r, m);
         }
         if (!m.covers(p.remote, p.length)) {
             refused = out_of_bounds(p);
@@ -68,6 +95,11 @@ std::size_t mover::gather(const request& r, const route& via, std::size_t first,
         std::byte* const remote = static_cast<std::byte*>(m.slot.handle) + (p.remote - m.base);
         copies_[i - first] =
             r.op == NIXL_OP_WRITE ? copy_piece{remote, p.local, p.length} : copy_piece{p.local, remote, p.length};
+        // A whole piece is a memmove. One that is cut would read what its first part has written.
+        if (longest > longest_run_ && distance(copies_[i - first]) < longest) {
+            refused = cut_overlap(p);
+            break;
+        }
     }
     count_ = i - first;
     return i;
@@ -134,11 +166,10 @@ bool mover::flush(request& r, const route& via, failure& why) noexcept {
 }
 
 mover::result mover::step(request& r, const route& via, std::uint64_t chunk_bytes, failure& why) noexcept {
-    const std::uint64_t threads = copiers_.threads();
-    const std::uint64_t budget = std::min(chunk_bytes * threads, longest_call);
+    const std::uint64_t budget = std::min(chunk_bytes * copiers_.threads(), longest_call);
+    longest_run_ = copiers_.threads() == 1 ? budget : std::min(budget, part_bytes);
     const piece_cursor before = r.cursor;
-    const std::size_t count =
-        r.cursor.next_batch(pieces_, threads == 1 ? budget : std::min(budget, part_bytes), budget);
+    const std::size_t count = r.cursor.next_batch(pieces_, longest_run_, budget);
     std::uint64_t moved = 0;
     for (std::size_t i = 0; i < count;) {
         const piece& p = pieces_[i];

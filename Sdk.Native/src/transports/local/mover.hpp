@@ -73,6 +73,7 @@ class mover {
     std::size_t first_ = 0;
     std::size_t count_ = 0;
     bool foreign_ = false;
+    std::uint64_t longest_run_ = 0; // longer pieces are cut
     std::array<copy_piece, capacity> copies_{};
     foreign_batch batch_;
     std::array<std::uint32_t, capacity> held_{}; // slots

@@ -1,4 +1,5 @@
-// Notifications of one connection, in memory that two processes share: one writer, one reader, neither trusts the other.
+// Notifications of one connection, in memory that two processes share: one writer, one reader, neither trusts the
+// other.
 //
 //   64-bit words      who writes
 //   0  read_slots     reader: slots that it is done with; the writer may use them again
@@ -9,16 +10,16 @@
 //
 // A message is one slot and as many following slots as its payload needs. Every slot begins with a tag: its position in
 // the endless row of slots, counted from 1, with the top bit set in continuation slots. So whatever lies in a slot from
-// the lap before is never taken for a message, and a polling reader waits for one cache line, the next slot's. The first
-// slot's tag is stored last: it publishes the message, and with it everything that the writer has written before,
+// the lap before is never taken for a message, and a polling reader waits for one cache line, the next slot's. The
+// first slot's tag is stored last: it publishes the message, and with it everything that the writer has written before,
 // also the data of its transfer.
 //
 // Sleeping is Dekker's, by sequentially consistent accesses (_sc): each side announces itself, looks once more and only
 // then sleeps; the other acts and then looks at the announcement. Everything read from the shared memory is copied once
 // and then checked.
 //
-// Words is a view of shared memory: load, load_acquire, load_sc, store, store_release, store_sc, exchange, add (the last
-// two _sc). A template, so that a test can run this very code under a scheduler that decides at every access. Not
+// Words is a view of shared memory: load, load_acquire, load_sc, store, store_release, store_sc, exchange, add (the
+// last two _sc). A template, so that a test can run this very code under a scheduler that decides at every access. Not
 // thread-safe: each end has its lock.
 #pragma once
 

@@ -12,9 +12,6 @@ namespace nixl::local {
 namespace {
 
 constexpr std::uint64_t dial_interval_ns = 2'000'000;
-// Some milliseconds' worth: a page table entry for every 4 KiB costs 0.3 us, one for 2 MiB about as much.
-constexpr std::uint64_t prefault_step = 8u << 20;
-constexpr std::uint64_t prefault_step_huge = 256u << 20;
 
 } // namespace
 
@@ -104,18 +101,36 @@ bool outbound::take_arena(control::received_frame& frame) {
     control::arena m;
     if (control::decode(frame.body, m) != nullptr || frame.fds.size() != 1)
         return false;
-    auto where = std::make_shared<mapping>();
-    failure f = check_sealed(frame.fds[0].get(), m.length);
-    if (f.ok())
-        f = mapping::map(frame.fds[0].get(), m.length, m.read_only, *where);
-    if (!f.ok()) {
+    std::shared_ptr<peer_arena> taken;
+    if (const failure f = peer_arena::take(m, frame.fds[0], taken); !f.ok()) {
         end(f, false);
         return true;
     }
-    const bool huge = m.page_size >= huge_page && m.length % huge_page == 0;
-    small_pages_ = small_pages_ || !huge;
-    prefault_.push_back({where, huge, 0});
-    arenas_[m.arena] = std::move(where);
+    prefault_.push_back(taken);
+    arenas_[m.arena] = std::move(taken);
+    return true;
+}
+
+// All regions of the arena have been deregistered, and that has waited until nobody was inside; their slots let nobody
+// in again. So the mapping can go although requests and lists still know the regions.
+bool outbound::take_arena_gone(control::received_frame& frame) {
+    control::extension m;
+    arena_gone_bytes gone;
+    if (control::decode(frame.body, m) != nullptr || m.kind != arena_gone_bytes::kind || !decode(m.bytes, gone))
+        return false;
+    const auto found = arenas_.find(gone.arena);
+    if (found == arenas_.end())
+        return true;
+    for (const auto& r : peer_->metadata()->regions) {
+        if (r->slot.state != found->second)
+            continue;
+        const auto slot = static_cast<std::uint32_t>(r->slot.key);
+        if (page_.granted(slot, static_cast<std::uint32_t>(r->slot.key >> 32)))
+            return false; // not true: it still lets us in
+        r->revoked.store(true, std::memory_order_release);
+    }
+    found->second->unmap();
+    arenas_.erase(found);
     return true;
 }
 
@@ -124,6 +139,8 @@ bool outbound::on_message(control::session&, control::received_frame& frame) {
         return false;
     if (frame.header.type == control::message_type::arena)
         return take_arena(frame);
+    if (frame.header.type == control::message_type::extension)
+        return take_arena_gone(frame);
     control::sync_done m;
     if (frame.header.type != control::message_type::sync_done || control::decode(frame.body, m) != nullptr ||
         m.sequence != sync_done_ + 1 || m.sequence > sync_sent_)
@@ -140,13 +157,7 @@ bool outbound::on_message(control::session&, control::received_frame& frame) {
 bool outbound::prefault_some() noexcept {
     if (prefault_.empty())
         return false;
-    auto& next = prefault_.front();
-    const std::uint64_t step = next.huge ? prefault_step_huge : prefault_step;
-    if (next.huge && !next.where->collapse(next.done, step))
-        small_pages_ = true;
-    next.where->prefault(next.done, step);
-    next.done += step;
-    if (next.done >= next.where->length())
+    if (!prefault_.front()->prefault_some())
         prefault_.pop_front();
     if (prefault_.empty())
         prepared();
@@ -195,7 +206,8 @@ failure outbound::resolve_regions() {
     if (state_ != state::connected) {
         const auto lock = peer_->text_lock();
         peer_->provider = foreign == 0 ? "memfd" : mapped == 0 ? "process_vm" : "memfd+process_vm";
-        if (mapped != 0 && !small_pages_)
+        if (mapped != 0 &&
+            std::all_of(arenas_.begin(), arenas_.end(), [](const auto& a) { return a.second->huge_pages(); }))
             peer_->provider += ", 2 MiB pages";
         peer_->process_id.store(static_cast<std::uint64_t>(process_.pid), std::memory_order_relaxed);
     }
@@ -220,7 +232,7 @@ bool outbound::resolve(remote_region& m) const {
             m.length > found->second->length() - k.offset)
             return false;
         m.slot.handle = found->second->address() + k.offset;
-        m.slot.state = found->second; // the mapping lives as long as any region of it is known
+        m.slot.state = found->second; // the object; its memory may go before
         found_as = region_mapped;
     }
     m.slot.key = static_cast<std::uint64_t>(k.generation) << 32 | k.slot;
@@ -269,7 +281,8 @@ bool outbound::work(std::uint64_t) noexcept {
         return true;
     }
     if (!queue_.send_notifications())
-        end(fail(NIXL_ERR_REMOTE_DISCONNECT, "protocol error: the peer has spoilt the ring for its notifications"), false);
+        end(fail(NIXL_ERR_REMOTE_DISCONNECT, "protocol error: the peer has spoilt the ring for its notifications"),
+            false);
     update();
     return worked;
 }
@@ -330,6 +343,8 @@ void outbound::disconnect(const failure& why) noexcept {
 void outbound::release_memory() noexcept {
     for (const auto& m : peer_->metadata()->regions)
         m->slot = {};
+    for (const auto& [key, a] : arenas_)
+        a->unmap(); // lists may still hold regions of older metadata
     arenas_.clear();
     prefault_.clear();
 }

@@ -7,6 +7,7 @@
 
 #include "transports/local/connection.hpp"
 #include "transports/local/lane.hpp"
+#include "transports/local/peer_arena.hpp"
 #include "transports/local/request_queue.hpp"
 
 #include <cstdint>
@@ -52,17 +53,13 @@ class outbound final : public connection {
 
   private:
     enum class state { dialing, greeting, preparing, connected, ended };
-    struct to_prefault {
-        std::shared_ptr<mapping> where;
-        bool huge = false; // the owner has it in huge pages: map them as such
-        std::uint64_t done = 0;
-    };
 
     void peer_exited() noexcept override;
     void dial(std::uint64_t now);
     failure open_session(control::unique_fd socket, std::uint64_t now);
     failure take_welcome(const control::welcome& m, std::span<control::unique_fd> fds);
     bool take_arena(control::received_frame& frame);
+    bool take_arena_gone(control::received_frame& frame);
     void ask_for_regions();
     bool prefault_some() noexcept;
     void prepared() noexcept;
@@ -88,12 +85,11 @@ class outbound final : public connection {
     const std::shared_ptr<lane> lane_ = std::make_shared<lane>(); // the peer's transport_state once it is connected
     bell_handler bell_handler_{*this};
     failure foreign_; // why memory outside of arenas cannot be reached; success: it can
-    std::map<std::uint64_t, std::shared_ptr<mapping>> arenas_;
-    std::deque<to_prefault> prefault_;
+    std::map<std::uint64_t, std::shared_ptr<peer_arena>> arenas_;
+    std::deque<std::shared_ptr<peer_arena>> prefault_;
     std::uint64_t sync_sent_ = 0;
     std::uint64_t sync_done_ = 0;
-    bool small_pages_ = false; // somewhere in arenas_
-    bool unresolved_ = false;  // SYNC_DONE has come, prefaulting goes on
+    bool unresolved_ = false; // SYNC_DONE has come, prefaulting goes on
     request_queue queue_;
 };
 

@@ -155,6 +155,11 @@ std::string region_table::someone_inside() noexcept {
     return {};
 }
 
+bool region_table::uses(const arena& a) const noexcept {
+    const std::lock_guard lock(mutex_);
+    return arenas_.contains(a.key());
+}
+
 std::vector<std::shared_ptr<arena>> region_table::arenas() const {
     const std::lock_guard lock(mutex_);
     std::vector<std::shared_ptr<arena>> all;

@@ -45,6 +45,8 @@ class region_table {
     // Name of an initiator that is still inside some lingering or live page; empty: nobody is.
     std::string someone_inside() noexcept;
 
+    // Is any region of the arena registered?
+    bool uses(const arena& a) const noexcept;
     // Arenas with at least one registered region.
     std::vector<std::shared_ptr<arena>> arenas() const;
 

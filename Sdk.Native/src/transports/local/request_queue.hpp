@@ -2,7 +2,8 @@
 //
 //   submit ──▶ small or moving ──all bytes moved──▶ (notify?) ──▶ room ──NOTIFY is in the peer's ring──▶ settled
 //                   │  ▲
-//                   ▼  │ regions known                  every stage ──deadline, cancelled, peer gone, closing──▶ settled
+//                   ▼  │ regions known                  every stage ──deadline, cancelled, peer gone, closing──▶
+//                   settled
 //                  regions
 //
 // Requests come here that their poster could not complete itself (lane). Copies are synchronous, so a request is

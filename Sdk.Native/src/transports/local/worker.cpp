@@ -107,6 +107,10 @@ void worker::obey(command& c, std::uint64_t now) noexcept {
         if (auto* o = find(*c.peer))
             o->disconnect(*c.why);
         break;
+    case command::verb::arenas_changed:
+        for (auto& [id, i] : inbound_)
+            i->arenas_changed();
+        break;
     case command::verb::broken:
         if (auto i = inbound_.find(c.connection); i != inbound_.end())
             i->second->close(fail(NIXL_ERR_BACKEND, "protocol error: what lies in the ring is no notification"));
