@@ -53,8 +53,8 @@ class table {
     uint64_t sequence_ = 0;
 };
 
-// nullptr, or a static text that says what is wrong. `payload`: bytes in front of the table; the runs' lengths add up to
-// exactly that, none is empty and each names one of the table's regions.
+// nullptr, or a static text that says what is wrong. `payload`: bytes in front of the table; the runs' lengths add up
+// to exactly that, none is empty and each names one of the table's regions.
 const char* decode(std::span<const uint8_t> bytes, uint32_t payload, table& out) noexcept;
 
 // Collects runs while a slot is being filled. Fixed memory.

@@ -67,8 +67,7 @@ bool decode(std::string_view bytes, ring& m) noexcept {
         return false;
     }
     m.key = bytes.substr(fixed);
-    return m.slots <= max_slots &&
-           (m.slots == 0 || (m.slot_bytes >= min_slot_bytes && m.slot_bytes <= max_slot_bytes));
+    return m.slots <= max_slots && (m.slots == 0 || (m.slot_bytes >= min_slot_bytes && m.slot_bytes <= max_slot_bytes));
 }
 bool decode(std::string_view bytes, filled& m) noexcept {
     return read_all(bytes, m.request, m.sequence, m.slot, m.payload, m.table);

@@ -70,8 +70,8 @@ filled packer::tell(uint32_t slot, uint64_t request) noexcept {
 }
 
 bool packer::answers(const scattered& m) const noexcept {
-    return m.slot < slots_ && places_[m.slot].used && places_[m.slot].told &&
-           places_[m.slot].sequence == m.sequence && m.run < places_[m.slot].runs;
+    return m.slot < slots_ && places_[m.slot].used && places_[m.slot].told && places_[m.slot].sequence == m.sequence &&
+           m.run < places_[m.slot].runs;
 }
 
 origin packer::origin_of(uint32_t slot, uint32_t run) const noexcept {

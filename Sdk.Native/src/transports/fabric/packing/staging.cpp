@@ -17,8 +17,8 @@ bool staging_budget::take(uint64_t bytes) noexcept {
     return true;
 }
 
-failure staging::make(const domain_list& domains, const std::shared_ptr<staging_budget>& budget,
-                      uint32_t slots, uint32_t slot_bytes, std::unique_ptr<staging>& out) {
+failure staging::make(const domain_list& domains, const std::shared_ptr<staging_budget>& budget, uint32_t slots,
+                      uint32_t slot_bytes, std::unique_ptr<staging>& out) {
     const uint64_t bytes = uint64_t{slots} * slot_bytes;
     if (!budget->take(bytes)) {
         return fail(NIXL_ERR_BUSY, "staging memory for packing is used up (%" PRIu64 " of %" PRIu64 " bytes)",

@@ -33,8 +33,8 @@ class staging_budget {
 class staging {
   public:
     // Takes long (it touches every page and registers it): on the opener's thread.
-    static failure make(const domain_list& domains, const std::shared_ptr<staging_budget>& budget,
-                        uint32_t slots, uint32_t slot_bytes, std::unique_ptr<staging>& out);
+    static failure make(const domain_list& domains, const std::shared_ptr<staging_budget>& budget, uint32_t slots,
+                        uint32_t slot_bytes, std::unique_ptr<staging>& out);
     ~staging();
     staging(const staging&) = delete;
     staging& operator=(const staging&) = delete;
