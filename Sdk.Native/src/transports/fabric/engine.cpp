@@ -108,8 +108,7 @@ failure engine::start() {
     if (library_ == nullptr) {
         return fail(NIXL_ERR_NOT_FOUND, "%s", why.c_str());
     }
-    chosen_domains chosen =
-        choose_domains(library_, settings_.fabric_provider, settings_.fabric_rails, advertise);
+    chosen_domains chosen = choose_domains(library_, settings_.fabric_provider, settings_.fabric_rails, advertise);
     if (chosen.domains.empty()) {
         return fail(NIXL_ERR_NOT_SUPPORTED, "%s", chosen.reason.c_str());
     }
