@@ -48,10 +48,11 @@ run_ctest() {
 }
 
 # Managed test projects run one after the other: several start processes of their own and measure allocations.
+# run_dotnet_test PROJECT [dotnet test's options…]
 run_dotnet_test() {
-  say "Managed tests ($1)"
+  say "Managed tests ($*)"
   local log=$logs/$(basename "$1")
-  dotnet test "$1" -c Release --no-build --nologo --blame-hang-timeout 3min 2>&1 | tee "$log" || true
+  dotnet test "$@" -c Release --no-build --nologo --blame-hang-timeout 3min 2>&1 | tee "$log" || true
   local line
   line=$(grep -E '^(Passed|Failed|Skipped)! +- Failed:' "$log" | tail -1)
   if [ -z "$line" ]; then failed=$((failed + 1)); say "$1 did not finish"; return; fi
@@ -74,6 +75,9 @@ fi
 if [ $managed = 1 ]; then
   build_managed Sdk.sln
   for project in tests/*/*.Tests.csproj; do run_dotnet_test "$project"; done
+  # Once more where bytes move, over loopback with EFA's rules.
+  NIXL_LOOPBACK_FAULTS=efa,rails=3,seed=7,kill_after=150,operation=1500 run_dotnet_test tests/Sdk.Tests/Sdk.Tests.csproj \
+    --filter 'FullyQualifiedName~MoveTests|FullyQualifiedName~PoolTransferTests|FullyQualifiedName~NotificationTests'
   step "Benchmarks run" dotnet tests/Bench/bin/Release/net10.0/Bench.dll --quick --retries 0
 fi
 

@@ -100,6 +100,12 @@ typedef enum nixl_peer_state {
     NIXL_PEER_INVALIDATED = 4   /* by nixl_peer_invalidate; final */
 } nixl_peer_state_t;
 
+typedef enum nixl_rail_state {
+    NIXL_RAIL_OPEN = 0,
+    NIXL_RAIL_FENCING = 1, /* died; the peer has not confirmed yet that it closed its side too */
+    NIXL_RAIL_CLOSED = 2   /* closed on both sides */
+} nixl_rail_state_t;
+
 typedef enum nixl_post_flags {
     NIXL_POST_NOTIFY = 1, /* deliver `notification` (may be empty) once every byte of the request is visible at the peer */
     NIXL_POST_NOW = 2     /* only if it can be completed by the call itself, without waiting; else NIXL_ERR_NOT_POSTED */
@@ -147,6 +153,8 @@ typedef struct nixl_agent_params {
     uint64_t quiesce_grace_ns;       /* after a missed deadline, before quiescence is forced [1 s] */
     const char* fabric_library;      /* path or soname [a vendor's (EFA installer), else libfabric.so.1] */
     const char* fabric_provider;     /* [efa, verbs;ofi_rxm or tcp;ofi_rxm: the first that works here] */
+    const char* fabric_rails;        /* "auto" = every device of the provider; or IP addresses and device names with commas
+                                        between, at most 32; used at once [one: advertise_host's] */
     uint64_t packing_piece_bytes;    /* pieces below this are packed [by the provider's costs; see nixl_agent_describe] */
     uint64_t staging_bytes;          /* for the packing rings of all connections, each way [128 MiB] */
     uint32_t packing;                /* nixl_packing_t [auto] */
@@ -240,6 +248,18 @@ typedef struct nixl_peer_info_t {
     char provider[64];        /* e.g. "tcp;ofi_rxm", "memfd", "process_vm" */
     char reason[NIXL_TEXT_MAX]; /* why this transport, and why not the cheaper ones; or why the peer is gone */
 } nixl_peer_info_t;
+
+/* One of the rails that a connection to a peer uses at once. Counted by this agent, which gives them work. */
+typedef struct nixl_rail_info {
+    uint32_t rail;            /* the same number on both sides */
+    uint32_t state;           /* nixl_rail_state_t */
+    uint64_t written_bytes;   /* acknowledged as delivered */
+    uint64_t read_bytes;
+    uint64_t operations;
+    uint64_t repeated;        /* operations that were repeated on other rails because this one died */
+    uint64_t losses;          /* how often it died */
+    char device[64];          /* this side's device */
+} nixl_rail_info_t;
 
 /* Travels with every notification. Fields that a release does not use yet are zero. */
 typedef struct nixl_request_header {
@@ -409,6 +429,10 @@ NIXL_EXPORT int32_t nixl_peer_connect(nixl_agent_t* agent, const nixl_peer_param
 /* Its operations in flight end with NIXL_ERR_STALE_PEER; lists prepared for it can no longer be posted. */
 NIXL_EXPORT int32_t nixl_peer_invalidate(nixl_agent_t* agent, uint64_t peer) NIXL_NOEXCEPT;
 NIXL_EXPORT int32_t nixl_peer_info(nixl_agent_t* agent, uint64_t peer, nixl_peer_info_t* info) NIXL_NOEXCEPT;
+/* The rails of the connection to a peer, by number. *count is how many there are (0: the transport has no rails);
+ * NIXL_ERR_BUFFER_TOO_SMALL if capacity does not suffice. */
+NIXL_EXPORT int32_t nixl_peer_rails(nixl_agent_t* agent, uint64_t peer, nixl_rail_info_t* rails, uint64_t capacity,
+                                    uint64_t* count) NIXL_NOEXCEPT;
 
 /* ---- prepared lists ---- */
 NIXL_EXPORT int32_t nixl_list_prepare(nixl_agent_t* agent, const nixl_list_params_t* params, uint64_t* list) NIXL_NOEXCEPT;

@@ -150,7 +150,7 @@ public sealed partial class NixlAgent
         if (peer.ProcessId != 0 && (allowed & NixlTransports.Local) != 0)
             return $"it is on this machine, but not reachable locally: {peer.Reason}";
         return peer.Provider.StartsWith("tcp", StringComparison.Ordinal) && string.IsNullOrEmpty(Runtime.Options.FabricProvider)
-            ? "no RDMA provider was named (FabricProvider), so TCP carries the data"
+            ? "there was no RDMA device to use, so TCP carries the data (GetInfo says why)"
             : null;
     }
 }

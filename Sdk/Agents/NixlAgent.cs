@@ -70,10 +70,14 @@ public sealed partial class NixlAgent : IAsyncDisposable, IDisposable
         agent.AvailableTransports = agent.ReadAvailableTransports();
         runtime.Pump.Start();
         runtime.Log.Started(incarnation, agent.AvailableTransports);
+        runtime.Log.Fabric(agent);
         return agent;
     }
 
-    /// <summary>JSON text: each transport with library, version, provider and limits, or why it is not available.</summary>
+    /// <summary>What this agent can use and why, and what is in this machine; its <c>ToString</c> is a text for people.</summary>
+    public AgentInfo GetInfo() => AgentInfo.Parse(Describe());
+
+    /// <summary>JSON text: each transport with library, version, provider and limits, or why it is not available; and the machine's devices.</summary>
     public string Describe()
     {
         Runtime.Gate.Enter();

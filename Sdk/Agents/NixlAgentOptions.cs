@@ -81,11 +81,18 @@ public sealed class NixlAgentOptions
     [Range(0, 64)]
     public int CopierThreads { get; set; }
 
-    /// <summary>Path or soname of libfabric. [libfabric.so.1]</summary>
+    /// <summary>Path or soname of libfabric. [a vendor's (EFA installer) if there is one, else libfabric.so.1]</summary>
     public string? FabricLibrary { get; set; }
 
-    /// <summary>Provider to ask libfabric for, for example <c>efa</c> or <c>verbs;ofi_rxm</c>. [tcp;ofi_rxm]</summary>
+    /// <summary>Provider to ask libfabric for, for example <c>efa</c> or <c>verbs;ofi_rxm</c>. [the first that works here of efa, verbs;ofi_rxm and tcp;ofi_rxm]</summary>
     public string? FabricProvider { get; set; }
+
+    /// <summary>
+    /// Devices that are used at once: <c>auto</c> for every device of the provider, or IP addresses and device names with commas between
+    /// them, for example <c>10.0.0.1,10.1.0.1</c>. Large writes are split over them, small ones alternate; one that dies is dropped and
+    /// its work repeated on the others. [one]
+    /// </summary>
+    public string? FabricRails { get; set; }
 
     /// <summary>Key, lifetime and limits of the metadata that is exported and loaded. [no key, no expiry]</summary>
     public MetadataOptions Metadata { get; set; } = new();

@@ -10,6 +10,7 @@ namespace Nixl.Sdk;
 /// <remarks>Thread-safe. Owns nothing; it ends with <see cref="NixlAgent.Invalidate"/> or with the agent.</remarks>
 public sealed class RemoteAgent
 {
+    private const int MaxRails = 64; // more than a transport has
     private volatile int _state = (int)PeerState.Connecting;
     private volatile PeerDetails _details = PeerDetails.Unknown;
     private volatile AgentMetadata? _metadata;
@@ -45,6 +46,42 @@ public sealed class RemoteAgent
 
     /// <summary>The peer's state as last reported.</summary>
     public PeerState State => (PeerState)_state;
+
+    /// <summary>
+    /// The rails of the connection (<see cref="NixlAgentOptions.FabricRails"/>), read now; empty where the transport has none or the agent
+    /// is closed.
+    /// </summary>
+    public unsafe IReadOnlyList<Rail> Rails
+    {
+        get
+        {
+            if (!Runtime.Gate.TryEnter())
+                return [];
+            try
+            {
+                var native = new NativeRailInfo[MaxRails];
+                var rails = new Rail[Runtime.Core.ReadRails(Id, native)];
+                for (var i = 0; i < rails.Length; i++)
+                {
+                    fixed (NativeRailInfo* r = &native[i])
+                        rails[i] = new Rail(
+                            (int)r->Rail,
+                            (RailState)r->State,
+                            NativeText.Read(r->Device, 64),
+                            (long)r->WrittenBytes,
+                            (long)r->ReadBytes,
+                            (long)r->Operations,
+                            (long)r->Repeated,
+                            (long)r->Losses);
+                }
+                return rails;
+            }
+            finally
+            {
+                Runtime.Gate.Exit();
+            }
+        }
+    }
 
     /// <summary>The metadata that it was last connected with: its pools above all.</summary>
     public AgentMetadata Metadata

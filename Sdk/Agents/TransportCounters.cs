@@ -9,7 +9,7 @@ namespace Nixl.Sdk;
 /// <param name="Failures">Transfers that failed.</param>
 /// <param name="NotificationsSent">Notifications that peers have confirmed.</param>
 /// <param name="NotificationsReceived">Notifications taken into our queue.</param>
-/// <param name="NotificationsDroppedLate">Notifications of another incarnation or of a fenced request.</param>
+/// <param name="NotificationsDroppedLate">Notifications of another incarnation or of a fenced request, and completions and writes of finished attempts and fenced rails.</param>
 public readonly record struct TransportCounters(
     NixlTransports Transport, long WrittenBytes, long ReadBytes, long Operations, long Transfers, long Failures,
     long NotificationsSent, long NotificationsReceived, long NotificationsDroppedLate);

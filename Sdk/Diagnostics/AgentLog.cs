@@ -11,6 +11,17 @@ internal sealed partial class AgentLog(ILogger logger, string agent)
 
     public void Started(ulong incarnation, NixlTransports transports) => Started(agent, incarnation, transports);
 
+    /// <summary>Which libfabric and provider were chosen, and why.</summary>
+    public void Fabric(NixlAgent of)
+    {
+        if ((of.AvailableTransports & NixlTransports.Fabric) == 0 || !_logger.IsEnabled(LogLevel.Information)) return;
+        foreach (var transport in of.GetInfo().Transports)
+        {
+            if (transport.Transport == "fabric")
+                FabricChosen(agent, transport.Provider, transport.ProviderReason, transport.Library, transport.LibraryFile, transport.LibraryReason);
+        }
+    }
+
     public void Stopped() => Stopped(agent);
 
     public void StoppedByForce(NixlStatus status, int operations) => StoppedByForce(agent, status, operations);
@@ -48,6 +59,9 @@ internal sealed partial class AgentLog(ILogger logger, string agent)
 
     [LoggerMessage(1, LogLevel.Information, "Agent {Agent} started, incarnation {Incarnation:x16}, transports {Transports}")]
     private partial void Started(string agent, ulong incarnation, NixlTransports transports);
+
+    [LoggerMessage(15, LogLevel.Information, "Agent {Agent} uses provider {Provider}: {ProviderReason}; {Library} in {File}: {LibraryReason}")]
+    private partial void FabricChosen(string agent, string? provider, string? providerReason, string? library, string? file, string? libraryReason);
 
     [LoggerMessage(2, LogLevel.Information, "Agent {Agent} stopped")]
     private partial void Stopped(string agent);

@@ -76,11 +76,14 @@ public sealed class NixlOptions
     [Range(0, 64)]
     public int CopierThreads { get; set; }
 
-    /// <summary>Path or soname of libfabric. [libfabric.so.1]</summary>
+    /// <summary>Path or soname of libfabric. [a vendor's (EFA installer) if there is one, else libfabric.so.1]</summary>
     public string? FabricLibrary { get; set; }
 
-    /// <summary>Provider to ask libfabric for. [tcp;ofi_rxm]</summary>
+    /// <summary>Provider to ask libfabric for. [the first that works here of efa, verbs;ofi_rxm and tcp;ofi_rxm]</summary>
     public string? FabricProvider { get; set; }
+
+    /// <summary>Devices that are used at once: <c>auto</c>, or addresses and device names with commas between them. [one]</summary>
+    public string? FabricRails { get; set; }
 
     /// <summary>How metadata is protected and how long it is valid.</summary>
     [Required]

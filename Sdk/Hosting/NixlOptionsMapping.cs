@@ -27,6 +27,7 @@ internal static class NixlOptionsMapping
         CopierThreads = options.CopierThreads,
         FabricLibrary = options.FabricLibrary,
         FabricProvider = options.FabricProvider,
+        FabricRails = options.FabricRails,
         Metadata = new MetadataOptions
         {
             Key = key,

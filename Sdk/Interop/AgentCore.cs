@@ -73,6 +73,9 @@ internal abstract class AgentCore
     /// <summary>What is known about a peer.</summary>
     public abstract NixlStatus PeerInfo(ulong peer, ref NativePeerInfo info);
 
+    /// <summary>The rails of a peer's connection; returns how many were filled, 0 if there are none or more than fit.</summary>
+    public abstract int ReadRails(ulong peer, Span<NativeRailInfo> rails);
+
     /// <summary>Checks and stores strided regions; O(regions).</summary>
     public abstract NixlStatus PrepareList(ulong peer, ListMode mode, ReadOnlySpan<StridedRegion> regions, out ulong list);
 

@@ -42,6 +42,7 @@ internal unsafe struct NativeAgentParams
     public ulong QuiesceGraceNs;
     public byte* FabricLibrary;
     public byte* FabricProvider;
+    public byte* FabricRails;
     public ulong PackingPieceBytes;
     public ulong StagingBytes;
     public uint Packing;

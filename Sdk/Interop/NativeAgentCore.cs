@@ -19,6 +19,7 @@ internal sealed unsafe class NativeAgentCore : AgentCore
         var advertise = Utf8StringMarshaller.ConvertToUnmanaged(options.AdvertiseHost);
         var library = Utf8StringMarshaller.ConvertToUnmanaged(options.FabricLibrary);
         var provider = Utf8StringMarshaller.ConvertToUnmanaged(options.FabricProvider);
+        var rails = Utf8StringMarshaller.ConvertToUnmanaged(options.FabricRails);
         try
         {
             // The strings live until the call has returned; the core copies them.
@@ -42,6 +43,7 @@ internal sealed unsafe class NativeAgentCore : AgentCore
                 QuiesceGraceNs = Durations.ToNanoseconds(options.QuiesceGrace),
                 FabricLibrary = library,
                 FabricProvider = provider,
+                FabricRails = rails,
                 PackingPieceBytes = (ulong)options.PackingPieceBytes,
                 StagingBytes = (ulong)options.StagingBytes,
                 Packing = (uint)options.Packing,
@@ -60,6 +62,7 @@ internal sealed unsafe class NativeAgentCore : AgentCore
             Utf8StringMarshaller.Free(advertise);
             Utf8StringMarshaller.Free(library);
             Utf8StringMarshaller.Free(provider);
+            Utf8StringMarshaller.Free(rails);
         }
     }
 
@@ -205,6 +208,13 @@ internal sealed unsafe class NativeAgentCore : AgentCore
     {
         fixed (NativePeerInfo* p = &info)
             return (NixlStatus)NativeMethods.PeerInfo(_agent, peer, p);
+    }
+
+    public override int ReadRails(ulong peer, Span<NativeRailInfo> rails)
+    {
+        ulong count = 0;
+        fixed (NativeRailInfo* p = rails)
+            return NativeMethods.PeerRails(_agent, peer, p, (ulong)rails.Length, &count) < 0 ? 0 : (int)count;
     }
 
     public override NixlStatus PrepareList(ulong peer, ListMode mode, ReadOnlySpan<StridedRegion> regions, out ulong list)

@@ -14,6 +14,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_peer_info")]
     public static partial int PeerInfo(nint agent, ulong peer, NativePeerInfo* info);
 
+    [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_peer_rails")]
+    public static partial int PeerRails(nint agent, ulong peer, NativeRailInfo* rails, ulong capacity, ulong* count);
+
     [LibraryImport(NativeLoader.Library, EntryPoint = "nixl_transfer_post")]
     public static partial int TransferPost(nint agent, NativePostParams* parameters, ulong* transfer);
 

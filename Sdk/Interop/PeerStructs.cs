@@ -30,3 +30,17 @@ internal unsafe struct NativePeerInfo
     public fixed byte Provider[64];
     public fixed byte Reason[NativeConstants.TextMax];
 }
+
+/// <summary>nixl_rail_info</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeRailInfo
+{
+    public uint Rail;
+    public uint State;
+    public ulong WrittenBytes;
+    public ulong ReadBytes;
+    public ulong Operations;
+    public ulong Repeated;
+    public ulong Losses;
+    public fixed byte Device[64];
+}

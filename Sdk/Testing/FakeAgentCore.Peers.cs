@@ -72,6 +72,8 @@ internal sealed partial class FakeAgentCore
         }
     }
 
+    public override int ReadRails(ulong peer, Span<NativeRailInfo> rails) => 0;
+
     public override unsafe NixlStatus PeerInfo(ulong peer, ref NativePeerInfo info)
     {
         lock (_network.Sync)

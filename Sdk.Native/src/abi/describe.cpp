@@ -63,6 +63,7 @@ constexpr field fields_of_nixl_agent_params[] = {
     FIELD(nixl_agent_params_t, quiesce_grace_ns),
     FIELD(nixl_agent_params_t, fabric_library),
     FIELD(nixl_agent_params_t, fabric_provider),
+    FIELD(nixl_agent_params_t, fabric_rails),
     FIELD(nixl_agent_params_t, packing_piece_bytes),
     FIELD(nixl_agent_params_t, staging_bytes),
     FIELD(nixl_agent_params_t, packing),
@@ -120,6 +121,11 @@ constexpr field fields_of_nixl_peer_info[] = {
     FIELD(nixl_peer_info_t, transport_version),
     FIELD(nixl_peer_info_t, provider),
     FIELD(nixl_peer_info_t, reason),
+};
+constexpr field fields_of_nixl_rail_info[] = {
+    FIELD(nixl_rail_info_t, rail),       FIELD(nixl_rail_info_t, state),      FIELD(nixl_rail_info_t, written_bytes),
+    FIELD(nixl_rail_info_t, read_bytes), FIELD(nixl_rail_info_t, operations), FIELD(nixl_rail_info_t, repeated),
+    FIELD(nixl_rail_info_t, losses),     FIELD(nixl_rail_info_t, device),
 };
 constexpr field fields_of_nixl_request_header[] = {
     FIELD(nixl_request_header_t, lease_token),
@@ -197,12 +203,13 @@ constexpr field fields_of_nixl_loopback_faults[] = {
 #name, sizeof(name##_t), fields_of_##name, std::size(fields_of_##name)                                         \
     }
 constexpr layout layouts[] = {
-    LAYOUT(nixl_error),          LAYOUT(nixl_agent_params),        LAYOUT(nixl_arena_params),
-    LAYOUT(nixl_arena_info),     LAYOUT(nixl_region_params),       LAYOUT(nixl_region_info),
-    LAYOUT(nixl_strided_region), LAYOUT(nixl_list_params),         LAYOUT(nixl_list_info),
-    LAYOUT(nixl_peer_params),    LAYOUT(nixl_peer_info),           LAYOUT(nixl_request_header),
-    LAYOUT(nixl_post_params),    LAYOUT(nixl_notification_params), LAYOUT(nixl_event),
-    LAYOUT(nixl_notification),   LAYOUT(nixl_transport_counters),  LAYOUT(nixl_loopback_faults),
+    LAYOUT(nixl_error),           LAYOUT(nixl_agent_params),        LAYOUT(nixl_arena_params),
+    LAYOUT(nixl_arena_info),      LAYOUT(nixl_region_params),       LAYOUT(nixl_region_info),
+    LAYOUT(nixl_strided_region),  LAYOUT(nixl_list_params),         LAYOUT(nixl_list_info),
+    LAYOUT(nixl_peer_params),     LAYOUT(nixl_peer_info),           LAYOUT(nixl_request_header),
+    LAYOUT(nixl_post_params),     LAYOUT(nixl_notification_params), LAYOUT(nixl_event),
+    LAYOUT(nixl_rail_info),       LAYOUT(nixl_notification),        LAYOUT(nixl_transport_counters),
+    LAYOUT(nixl_loopback_faults),
 };
 
 constexpr value values_of_nixl_status[] = {
@@ -252,6 +259,11 @@ constexpr value values_of_nixl_peer_state[] = {
     VALUE(NIXL_PEER_CONNECTING),   VALUE(NIXL_PEER_CONNECTED),   VALUE(NIXL_PEER_SUSPECT),
     VALUE(NIXL_PEER_DISCONNECTED), VALUE(NIXL_PEER_INVALIDATED),
 };
+constexpr value values_of_nixl_rail_state[] = {
+    VALUE(NIXL_RAIL_OPEN),
+    VALUE(NIXL_RAIL_FENCING),
+    VALUE(NIXL_RAIL_CLOSED),
+};
 constexpr value values_of_nixl_post_flags[] = {
     VALUE(NIXL_POST_NOTIFY),
     VALUE(NIXL_POST_NOW),
@@ -270,8 +282,8 @@ constexpr value values_of_nixl_packing[] = {
 constexpr enumeration enumerations[] = {
     ENUMERATION(nixl_status),      ENUMERATION(nixl_memory_kind), ENUMERATION(nixl_op),
     ENUMERATION(nixl_transport),   ENUMERATION(nixl_list_mode),   ENUMERATION(nixl_event_kind),
-    ENUMERATION(nixl_event_flags), ENUMERATION(nixl_peer_state),  ENUMERATION(nixl_post_flags),
-    ENUMERATION(nixl_wait),        ENUMERATION(nixl_packing),
+    ENUMERATION(nixl_event_flags), ENUMERATION(nixl_peer_state),  ENUMERATION(nixl_rail_state),
+    ENUMERATION(nixl_post_flags),  ENUMERATION(nixl_wait),        ENUMERATION(nixl_packing),
 };
 
 // No hidden padding: every byte of every struct belongs to a field, so that bindings can mirror them blindly.

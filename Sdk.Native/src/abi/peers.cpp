@@ -26,6 +26,18 @@ int32_t nixl_peer_info(nixl_agent_t* handle, uint64_t peer_id, nixl_peer_info_t*
         handle, [&](agent& a) { return a.peer_info(peer_id, *info); }, info);
 }
 
+int32_t nixl_peer_rails(nixl_agent_t* handle, uint64_t peer_id, nixl_rail_info_t* rails, uint64_t capacity,
+                        uint64_t* count) noexcept {
+    return with_agent(
+        handle,
+        [&](agent& a) {
+            if (rails == nullptr && capacity != 0)
+                return fail(NIXL_ERR_INVALID_PARAM, "the buffer is null");
+            return a.peer_rails(peer_id, rails, capacity, *count);
+        },
+        count);
+}
+
 int32_t nixl_list_prepare(nixl_agent_t* handle, const nixl_list_params_t* params, uint64_t* list) noexcept {
     return with_agent(
         handle,

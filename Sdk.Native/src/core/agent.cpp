@@ -72,7 +72,8 @@ failure read_settings(const nixl_agent_params_t& p, agent_settings& s) {
           take_string("listen_host", p.listen_host, s.listen_host),
           take_string("advertise_host", p.advertise_host, s.advertise_host),
           take_string("fabric_library", p.fabric_library, s.fabric_library),
-          take_string("fabric_provider", p.fabric_provider, s.fabric_provider)})
+          take_string("fabric_provider", p.fabric_provider, s.fabric_provider),
+          take_string("fabric_rails", p.fabric_rails, s.fabric_rails)})
         if (!f.ok())
             return f;
     s.listen_port = static_cast<uint16_t>(p.listen_port);

@@ -57,6 +57,7 @@ class agent final : public transport_events, private inbox::reader {
     failure connect(const nixl_peer_params_t& params, uint64_t& id);
     failure invalidate(uint64_t id);
     failure peer_info(uint64_t id, nixl_peer_info_t& info) const;
+    failure peer_rails(uint64_t id, nixl_rail_info_t* rails, uint64_t capacity, uint64_t& count) const;
 
     // ---- lists ----
     failure prepare(const nixl_list_params_t& params, uint64_t& id);

@@ -330,4 +330,28 @@ failure agent::peer_info(uint64_t id, nixl_peer_info_t& info) const {
     return failure::success();
 }
 
+failure agent::peer_rails(uint64_t id, nixl_rail_info_t* rails, uint64_t capacity, uint64_t& count) const {
+    const std::shared_ptr<agent_peer> p = peers_.find(id);
+    if (!p)
+        return fail(NIXL_ERR_NOT_FOUND, "no such peer");
+    const auto text = p->text_lock();
+    count = p->rails.size();
+    if (capacity < count)
+        return fail(NIXL_ERR_BUFFER_TOO_SMALL, "there are %zu rails", p->rails.size());
+    for (std::size_t i = 0; i < p->rails.size(); ++i) {
+        const rail_report& r = *p->rails[i];
+        nixl_rail_info_t& out = rails[i];
+        out = {};
+        out.rail = static_cast<uint32_t>(i);
+        out.state = r.state.load();
+        out.written_bytes = r.written_bytes.load();
+        out.read_bytes = r.read_bytes.load();
+        out.operations = r.operations.load();
+        out.repeated = r.repeated.load();
+        out.losses = r.losses.load();
+        copy_text(out.device, r.device);
+    }
+    return failure::success();
+}
+
 } // namespace nixl

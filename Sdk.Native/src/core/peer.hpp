@@ -48,6 +48,17 @@ struct transport_description {
     std::vector<rail_description> rails = {};
 };
 
+// One rail of the connection to a peer, for nixl_peer_rails. Written by its transport, read by anyone.
+struct rail_report {
+    std::string device; // constant
+    std::atomic<uint32_t> state{NIXL_RAIL_OPEN};
+    std::atomic<uint64_t> written_bytes{0}; // acknowledged as delivered
+    std::atomic<uint64_t> read_bytes{0};
+    std::atomic<uint64_t> operations{0};
+    std::atomic<uint64_t> repeated{0}; // operations that were given to another rail because this one died
+    std::atomic<uint64_t> losses{0};   // how often it died
+};
+
 class peer : public std::enable_shared_from_this<peer> {
   public:
     peer(uint64_t id, std::shared_ptr<const peer_metadata> metadata) : id_(id), metadata_(std::move(metadata)) {
@@ -76,9 +87,10 @@ class peer : public std::enable_shared_from_this<peer> {
     std::shared_ptr<peer_transport_state> transport_state;
 
     // Set by the transport before peer_connected(success); shown in nixl_peer_info. Under text_lock().
-    std::string transport_version;       // empty: describe().library
-    std::string provider;                // empty: describe().provider
-    std::atomic<uint64_t> process_id{0}; // of a peer on this machine, else 0
+    std::string transport_version;                   // empty: describe().library
+    std::string provider;                            // empty: describe().provider
+    std::vector<std::shared_ptr<rail_report>> rails; // empty: the transport has none
+    std::atomic<uint64_t> process_id{0};             // of a peer on this machine, else 0
     std::unique_lock<std::mutex> text_lock() const { return std::unique_lock(mutex_); }
 
     // Kept by the transport: data operations and bytes handed to the hardware or being copied now.

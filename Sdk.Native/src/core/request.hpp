@@ -65,6 +65,8 @@ struct request {
     bool packed = false; // small pieces go through staging memory (fabric)
     uint64_t outstanding_operations = 0;
     uint64_t outstanding_bytes = 0;
+    uint64_t run_left = 0;   // of the contiguous run that is being split,
+    uint64_t run_share = 0;  // into parts of this size
     uint64_t bytes_done = 0; // reported as moved: counted by the transport when an operation has completed
     uint64_t operations = 0; // given to the transport, after merging
     uint64_t notification_sequence = 0;

@@ -28,9 +28,9 @@ struct agent_settings {
     uint64_t default_timeout_ns = 30'000'000'000u;
     uint64_t suspect_after_ns = 5'000'000'000u;
     uint64_t quiesce_grace_ns = 1'000'000'000u;
-    std::string fabric_library; // empty: see library::find
+    std::string fabric_library;  // empty: see library::find
     std::string fabric_provider; // empty: see fabric::provider_candidates
-    std::string fabric_rails; // "": one, the advertised address; "auto"; or addresses and device names, with commas
+    std::string fabric_rails;    // "": one, the advertised address; "auto"; or addresses and device names, with commas
     // Random per agent, 128 bits: in the metadata; a control connection must present it (HELLO).
     uint8_t access_token[16] = {};
 };

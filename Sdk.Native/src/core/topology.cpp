@@ -204,7 +204,8 @@ std::vector<accelerator> read_accelerators(const std::string& root) {
 uint32_t numa_node_count(const std::string& root) {
     uint32_t count = 0;
     for (const std::string& name : names_in(fs::path(root) / "sys/devices/system/node")) {
-        count += name.starts_with("node") && name.size() > 4 && std::isdigit(static_cast<unsigned char>(name[4])) ? 1 : 0;
+        count +=
+            name.starts_with("node") && name.size() > 4 && std::isdigit(static_cast<unsigned char>(name[4])) ? 1 : 0;
     }
     return std::max(count, 1u);
 }
@@ -236,9 +237,8 @@ std::vector<uint32_t> nearest_first(std::span<const nic> nics, const pci_locatio
     for (uint32_t i = 0; i < order.size(); ++i) {
         order[i] = i;
     }
-    std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-        return distance(nics[a].where, to) < distance(nics[b].where, to);
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](uint32_t a, uint32_t b) { return distance(nics[a].where, to) < distance(nics[b].where, to); });
     return order;
 }
 

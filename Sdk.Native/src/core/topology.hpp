@@ -28,8 +28,8 @@ struct nic {
 };
 
 struct accelerator {
-    std::string address;  // "0000:53:00.0"
-    uint16_t vendor = 0;  // 0x10de NVIDIA, 0x1002 AMD, 0x1d0f Amazon …
+    std::string address; // "0000:53:00.0"
+    uint16_t vendor = 0; // 0x10de NVIDIA, 0x1002 AMD, 0x1d0f Amazon …
     pci_location where;
 };
 
@@ -51,10 +51,16 @@ enum class pci_distance : uint8_t {
 };
 
 pci_distance distance(const pci_location& a, const pci_location& b) noexcept;
-inline pci_distance distance(const nic& a, const accelerator& b) noexcept { return distance(a.where, b.where); }
-inline pci_distance distance(const nic& a, const nic& b) noexcept { return distance(a.where, b.where); }
+inline pci_distance distance(const nic& a, const accelerator& b) noexcept {
+    return distance(a.where, b.where);
+}
+inline pci_distance distance(const nic& a, const nic& b) noexcept {
+    return distance(a.where, b.where);
+}
 // For memory of the host.
-inline pci_distance distance(const nic& a, int numa_node) noexcept { return distance(a.where, {{}, numa_node}); }
+inline pci_distance distance(const nic& a, int numa_node) noexcept {
+    return distance(a.where, {{}, numa_node});
+}
 
 // Indices of `nics`, nearest to `to` first; those equally near in their own order.
 std::vector<uint32_t> nearest_first(std::span<const nic> nics, const pci_location& to);

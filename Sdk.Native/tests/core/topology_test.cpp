@@ -26,13 +26,15 @@ class P5 : public testing::Test {
             const std::string top = text("pci0000:%02x/0000:%02x:01.0/", bus, bus) + text("0000:%02x:00.0/", bus + 1);
             const int numa = i / 4;
             for (int j = 0; j < 4; ++j) {
-                const std::string path = top + text("0000:%02x:%02x.0/", bus + 2, j) + text("0000:%02x:00.0", bus + 3 + j);
+                const std::string path =
+                    top + text("0000:%02x:%02x.0/", bus + 2, j) + text("0000:%02x:00.0", bus + 3 + j);
                 const auto device = tree.pci(path, numa, "0x1d0f", "0x020000", j == 0 && i == 0 ? "efa" : "");
                 if (!(j == 0 && i == 0))
                     std::filesystem::create_directory_symlink(tree.sys() / "bus/pci/drivers/efa", device / "driver");
                 tree.rdma(device, text("rdmap%ds%d", bus + 3 + j), "Unspecified", "100 Gb/sec (4X EDR)");
             }
-            tree.pci(top + text("0000:%02x:08.0/", bus + 2) + text("0000:%02x:00.0", bus + 9), numa, "0x10de", "0x030200");
+            tree.pci(top + text("0000:%02x:08.0/", bus + 2) + text("0000:%02x:00.0", bus + 9), numa, "0x10de",
+                     "0x030200");
         }
         const auto management = tree.pci("pci0000:00/0000:00:05.0", 0, "0x1d0f", "0x020000", "ena");
         tree.interface(management, "ens5", 0);

@@ -202,7 +202,7 @@ TEST(FabricFault, Cancel_settles_once_and_quiesces) {
     const int32_t status = p.a.result(second).event.status;
     EXPECT_TRUE(status == NIXL_ERR_CANCELED || status == NIXL_SUCCESS) << status;
     ASSERT_TRUE(p.a.wait_quiesced(first));
-    EXPECT_EQ(p.a.result(first).event.status, NIXL_SUCCESS);
+    EXPECT_EQ(p.a.result(first).event.status, NIXL_SUCCESS) << p.a.info(p.b_peer).reason;
     EXPECT_EQ(p.a.result(second).settled_count, 1u);
     EXPECT_EQ(p.a.result(second).quiesced_count, 1u);
     EXPECT_TRUE(p.b.next_notification().has_value());

@@ -146,7 +146,8 @@ TEST_F(FabricHandshake, A_fence_is_answered_once_the_endpoint_is_closed_and_noti
     stranger s(target);
     std::string why;
     const auto library = fabric::library::load("libfabric.so.1", why);
-    const std::shared_ptr<const fabric::domain> d = fabric::domain::open(library, test_provider(), test_host(), {}, why);
+    const std::shared_ptr<const fabric::domain> d =
+        fabric::domain::open(library, test_provider(), test_host(), {}, why);
     ASSERT_NE(d, nullptr) << why;
     const auto own = fabric::endpoint::open(d, nullptr, 64, why);
     ASSERT_NE(own, nullptr) << why;

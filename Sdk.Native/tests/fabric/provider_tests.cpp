@@ -3,14 +3,42 @@
 #include "transports/fabric/domain.hpp"
 #include "transports/fabric/endpoint.hpp"
 #include "transports/fabric/library.hpp"
+#include "transports/fabric/provider_choice.hpp"
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <vector>
 
 namespace nixl::fabric {
 namespace {
+
+// A file with this text, until the end of the test.
+class text_file {
+  public:
+    explicit text_file(const std::string& text) {
+        std::string name = (std::filesystem::temp_directory_path() / "nixl-test-XXXXXX").string();
+        ::close(::mkstemp(name.data()));
+        path_ = name;
+        std::ofstream(path_) << text;
+    }
+    ~text_file() {
+        std::error_code ignored;
+        std::filesystem::remove(path_, ignored);
+    }
+    text_file(const text_file&) = delete;
+    text_file& operator=(const text_file&) = delete;
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
 
 TEST(FabricProvider, A_missing_library_is_named) {
     std::string why;
@@ -42,6 +70,72 @@ TEST(FabricProvider, The_hosts_signal_handlers_stay_its_own) {
     EXPECT_EQ(handlers(), before);
 }
 
+TEST(FabricProvider, A_vendors_library_comes_before_the_systems_and_a_named_one_before_both) {
+    std::string why;
+    const auto system = library::find("", {"/no/such/folder/libfabric.so.1", "libfabric.so.1"}, why);
+    ASSERT_NE(system, nullptr) << why;
+    EXPECT_EQ(system->reason(), "the system's");
+    ASSERT_TRUE(system->file().starts_with("/")) << system->file();
+    // The same file by its path stands for a vendor's.
+    const auto vendor = library::find("", {system->file(), "libfabric.so.1"}, why);
+    ASSERT_NE(vendor, nullptr) << why;
+    EXPECT_NE(vendor->reason().find("vendor"), std::string::npos) << vendor->reason();
+    const auto named = library::find("libfabric.so.1", {system->file()}, why);
+    ASSERT_NE(named, nullptr) << why;
+    EXPECT_EQ(named->reason(), "named by fabric_library");
+    // A named one is not replaced by another.
+    EXPECT_EQ(library::find("/no/such/folder/libfabric.so.1", {"libfabric.so.1"}, why), nullptr);
+}
+
+TEST(FabricProvider, A_vendors_library_that_cannot_be_used_is_passed_over_and_named) {
+    text_file broken("not a library");
+    std::string why;
+    const auto l = library::find("", {broken.path(), "libfabric.so.1"}, why);
+    ASSERT_NE(l, nullptr) << why;
+    EXPECT_NE(l->reason().find(broken.path()), std::string::npos) << l->reason();
+    EXPECT_EQ(library::find("", {broken.path()}, why), nullptr);
+    EXPECT_NE(why.find(broken.path()), std::string::npos) << why;
+    EXPECT_EQ(library::find("", {"/no/such/folder/libfabric.so.1"}, why), nullptr);
+    EXPECT_FALSE(why.empty());
+}
+
+TEST(FabricProvider, Loading_leaves_the_environment_as_it_was) {
+    // NOLINTBEGIN(concurrency-mt-unsafe): a test of one thread
+    ::unsetenv("FI_UNIVERSE_SIZE");
+    ::setenv("FI_MR_CACHE_MAX_COUNT", "77", 1);
+    std::string why;
+    ASSERT_NE(library::load("libfabric.so.1", why), nullptr) << why;
+    EXPECT_EQ(::getenv("FI_UNIVERSE_SIZE"), nullptr);
+    EXPECT_STREQ(::getenv("FI_MR_CACHE_MAX_COUNT"), "77");
+    ::unsetenv("FI_MR_CACHE_MAX_COUNT");
+    // NOLINTEND(concurrency-mt-unsafe)
+}
+
+TEST(FabricProvider, A_named_provider_is_the_only_candidate) {
+    std::string left_out;
+    const auto all = provider_candidates("net", "10.0.0.1", left_out);
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].provider, "net");
+    EXPECT_FALSE(all[0].at_host);
+    EXPECT_TRUE(left_out.empty());
+}
+
+TEST(FabricProvider, Unnamed_it_is_efa_then_verbs_at_the_host_then_tcp) {
+    std::string left_out;
+    const auto all = provider_candidates("", "10.0.0.1", left_out);
+    ASSERT_EQ(all.size(), 3u);
+    EXPECT_EQ(all[0].provider, "efa");
+    EXPECT_EQ(all[1].provider, "verbs;ofi_rxm");
+    EXPECT_TRUE(all[1].at_host);
+    EXPECT_EQ(all[2].provider, "tcp;ofi_rxm");
+    for (const char* here : {"127.0.0.1", "127.1.2.3", "::1"}) {
+        const auto own = provider_candidates("", here, left_out);
+        ASSERT_EQ(own.size(), 1u) << here;
+        EXPECT_EQ(own[0].provider, "tcp;ofi_rxm");
+        EXPECT_NE(left_out.find(here), std::string::npos) << left_out;
+    }
+}
+
 class OpenedLibrary : public testing::Test {
   protected:
     void SetUp() override {
@@ -61,6 +155,16 @@ TEST_F(OpenedLibrary, An_unknown_provider_is_named) {
     std::string why;
     EXPECT_EQ(domain::open(library_, "carrier-pigeon", "127.0.0.1", {}, why), nullptr);
     EXPECT_NE(why.find("carrier-pigeon"), std::string::npos) << why;
+}
+
+TEST_F(OpenedLibrary, What_is_chosen_works_and_says_why) {
+    const chosen_domains chosen = choose_domains(library_, "", "", test::test_host());
+    ASSERT_FALSE(chosen.domains.empty()) << chosen.reason;
+    EXPECT_EQ(chosen.domains.front()->provider(), test::test_provider()) << chosen.reason;
+    EXPECT_FALSE(chosen.reason.empty());
+    const chosen_domains none = choose_domains(library_, "carrier-pigeon", "", test::test_host());
+    EXPECT_TRUE(none.domains.empty());
+    EXPECT_NE(none.reason.find("carrier-pigeon"), std::string::npos) << none.reason;
 }
 
 TEST_F(OpenedLibrary, The_provider_has_limits_that_can_be_worked_with) {

@@ -61,6 +61,22 @@ TEST(FabricWire, Endpoint_names_come_back) {
     EXPECT_EQ(back.addresses, (std::vector<std::string>{raw, "another"}));
 }
 
+TEST(FabricWire, A_welcome_names_the_page_to_warm_up_with_and_may_leave_it_out) {
+    endpoint_names names{"tcp", {"0123456789abcdef"}, "a key"};
+    std::string bytes;
+    encode(bytes, names);
+    endpoint_names back;
+    ASSERT_EQ(decode(bytes, back), nullptr);
+    EXPECT_EQ(back.scratch, "a key");
+    bytes += 'x';
+    EXPECT_NE(decode(bytes, back), nullptr);
+    names.scratch.clear();
+    bytes.clear();
+    encode(bytes, names);
+    ASSERT_EQ(decode(bytes, back), nullptr);
+    EXPECT_EQ(back.scratch, "");
+}
+
 TEST(FabricWire, As_many_endpoint_names_as_there_may_be_rails_fit_into_a_hello) {
     std::string bytes;
     encode(bytes, endpoint_names{std::string(200, 'p'), std::vector<std::string>(max_rails, std::string(112, 'a'))});

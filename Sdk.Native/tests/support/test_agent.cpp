@@ -46,6 +46,7 @@ test_agent::test_agent(const std::string& name, const agent_options& options) {
     p.fabric_provider = provider.c_str();
     p.listen_host = host.c_str();
     p.advertise_host = or_null(options.advertise_host);
+    p.fabric_rails = or_null(options.fabric_rails);
     create_status_ = nixl_agent_create(&p, &agent_);
     if (create_status_ < 0)
         agent_ = nullptr;
@@ -131,6 +132,10 @@ bool test_agent::wait_for(uint64_t timeout_ns, Done&& done) {
     }
 }
 
+bool test_agent::wait_until(const std::function<bool()>& done, uint64_t timeout_ns) {
+    return wait_for(timeout_ns, done);
+}
+
 uint64_t test_agent::connect(std::span<const uint8_t> metadata, uint64_t timeout_ns) {
     nixl_peer_params_t p{};
     p.struct_size = sizeof p;
@@ -157,6 +162,15 @@ nixl_peer_info_t test_agent::info(uint64_t peer) const {
     nixl_peer_info_t i{};
     (void)nixl_peer_info(agent_, peer, &i);
     return i;
+}
+
+std::vector<nixl_rail_info_t> test_agent::rails(uint64_t peer) const {
+    std::vector<nixl_rail_info_t> all(64);
+    uint64_t count = 0;
+    if (nixl_peer_rails(agent_, peer, all.data(), all.size(), &count) < 0)
+        count = 0;
+    all.resize(count);
+    return all;
 }
 
 bool test_agent::wait_state(uint64_t peer, nixl_peer_state_t state, uint64_t timeout_ns) {
@@ -254,6 +268,13 @@ nixl_transport_counters_t test_agent::counters(nixl_transport_t transport) const
         if (all[i].transport == static_cast<uint32_t>(transport))
             return all[i];
     return {};
+}
+
+std::string test_agent::describe() const {
+    std::string text(65536, '\0');
+    uint64_t length = 0;
+    text.resize(nixl_agent_describe(agent_, text.data(), text.size(), &length) < 0 ? 0 : length);
+    return text;
 }
 
 std::string test_agent::last_error() const {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -34,6 +35,7 @@ struct agent_options {
     std::string fabric_provider; // empty, as listen_host: see test_network.hpp
     std::string listen_host;
     std::string advertise_host;
+    std::string fabric_rails;
 };
 
 // What happened to one operation: both ends, which may come in one event or two.
@@ -71,6 +73,7 @@ class test_agent {
     int32_t connect_status = NIXL_SUCCESS;
     std::string connect_text; // why
     nixl_peer_info_t info(uint64_t peer) const;
+    std::vector<nixl_rail_info_t> rails(uint64_t peer) const;
     // Waits until the peer has this state.
     bool wait_state(uint64_t peer, nixl_peer_state_t state, uint64_t timeout_ns = patience_ns);
 
@@ -103,11 +106,14 @@ class test_agent {
 
     std::optional<received_notification> next_notification(uint64_t timeout_ns = patience_ns);
     nixl_transport_counters_t counters(nixl_transport_t transport) const;
+    std::string describe() const;
     std::string last_error() const;
     // What it remembers of operations that have ended; for tests that count memory.
     void forget();
     // Handles the events that wait now.
     void drain();
+    // Handles events until `done` or the time is over; then false.
+    bool wait_until(const std::function<bool()>& done, uint64_t timeout_ns = patience_ns);
 
   private:
     template <typename Done>

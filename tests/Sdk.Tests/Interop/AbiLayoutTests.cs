@@ -22,6 +22,7 @@ public unsafe class AbiLayoutTests
         ["nixl_list_info"] = typeof(NativeListInfo),
         ["nixl_peer_params"] = typeof(NativePeerParams),
         ["nixl_peer_info"] = typeof(NativePeerInfo),
+        ["nixl_rail_info"] = typeof(NativeRailInfo),
         ["nixl_request_header"] = typeof(NativeRequestHeader),
         ["nixl_post_params"] = typeof(NativePostParams),
         ["nixl_notification_params"] = typeof(NativeNotificationParams),
@@ -42,6 +43,7 @@ public unsafe class AbiLayoutTests
         ["nixl_event_kind"] = (typeof(NativeEventKind), "NIXL_EVENT_"),
         ["nixl_event_flags"] = (typeof(NativeEventFlags), "NIXL_EVENT_"),
         ["nixl_peer_state"] = (typeof(PeerState), "NIXL_PEER_"),
+        ["nixl_rail_state"] = (typeof(RailState), "NIXL_RAIL_"),
         ["nixl_post_flags"] = (typeof(NativePostFlags), "NIXL_POST_"),
         ["nixl_wait"] = (typeof(NativeWait), "NIXL_WAIT_"),
     };

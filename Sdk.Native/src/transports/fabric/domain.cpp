@@ -130,14 +130,19 @@ std::unique_ptr<domain> domain::open(std::shared_ptr<const library> lib, const s
     d->domain_.reset(opened);
     d->limits_ = read_limits(*found);
     d->source_known_ = source_known;
+    d->source_host_ = source_known ? source_host : std::string();
     d->provider_ = found->fabric_attr->prov_name != nullptr ? found->fabric_attr->prov_name : provider;
     return d;
 }
 
+std::string domain::device() const {
+    std::string name = info_->domain_attr->name != nullptr ? info_->domain_attr->name : "?";
+    return source_host_.empty() || source_host_ == name ? name : name + " " + source_host_;
+}
+
 std::string domain::describe() const {
     const provider_limits& l = limits_;
-    std::string text = "domain ";
-    text += info_->domain_attr->name != nullptr ? info_->domain_attr->name : "?";
+    std::string text = "domain " + device();
     text += ", max message " + std::to_string(l.max_message) + ", operations " + std::to_string(l.operations) +
             ", iov " + std::to_string(l.iov) + "/" + std::to_string(l.rma_iov) + ", inject " +
             std::to_string(l.inject) + ", key " + std::to_string(l.key_bytes) + " bytes";

@@ -46,6 +46,8 @@ class domain {
     bool is_efa() const noexcept { return provider_.starts_with("efa"); }
     // The provider accepted `source_host`; else it chose where to send from and listen.
     bool source_known() const noexcept { return source_known_; }
+    // For people: the device's name, and the address that was asked for.
+    std::string device() const;
     // One line for people: domain, limits, memory modes.
     std::string describe() const;
 
@@ -60,6 +62,7 @@ class domain {
     domain_handle domain_;
     provider_limits limits_;
     std::string provider_;
+    std::string source_host_;
     bool source_known_ = false;
 };
 

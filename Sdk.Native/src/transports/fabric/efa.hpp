@@ -1,9 +1,9 @@
-// What endpoints of AWS's EFA want beyond the common path, from libfabric's source and manual (fi_efa.7). No such device
-// has run this yet; a test double with EFA's attributes has (tests/fabric/efa_tests.cpp).
+// What endpoints of AWS's EFA want beyond the common path, from libfabric's source and manual (fi_efa.7). No such
+// device has run this yet.
 //
 // The rest of EFA's rules hold by construction, for every provider: nothing relies on the order of operations
-// (notifications follow completions), memory modes and sizes are those that the provider returns, and a completion queue
-// without a wait object (before libfabric 2.4) is polled with a growing pause (progress).
+// (notifications follow completions), memory modes and sizes are those that the provider returns, and a completion
+// queue without a wait object (before libfabric 2.4) is polled with a growing pause (progress).
 #pragma once
 
 #include <rdma/fi_endpoint.h>

@@ -11,6 +11,7 @@ namespace nixl::fabric {
 
 namespace {
 
+constexpr uint32_t scratch_bytes = 4096;
 constexpr uint64_t max_greeting = 256;            // strangers at a time
 constexpr uint64_t accept_pause_ns = 100'000'000; // when there is no descriptor left
 
@@ -107,8 +108,7 @@ failure engine::start() {
     if (library_ == nullptr) {
         return fail(NIXL_ERR_NOT_FOUND, "%s", why.c_str());
     }
-    chosen_domains chosen =
-        choose_domains(library_, settings_.fabric_provider, settings_.fabric_rails, advertise);
+    chosen_domains chosen = choose_domains(library_, settings_.fabric_provider, settings_.fabric_rails, advertise);
     if (chosen.domains.empty()) {
         return fail(NIXL_ERR_NOT_SUPPORTED, "%s", chosen.reason.c_str());
     }
@@ -120,11 +120,17 @@ failure engine::start() {
     if (!listener) {
         return f;
     }
+    std::unique_ptr<packing::staging> scratch;
+    if (f = packing::staging::make(domains_, std::make_shared<packing::staging_budget>(scratch_bytes), 1, scratch_bytes,
+                                   scratch);
+        !f.ok()) {
+        return f;
+    }
     // An aggregate: make_unique cannot make it before clang 16.
     // NOLINTNEXTLINE(modernize-make-unique)
-    environment_.reset(new environment{settings_, events_, loop_, openers_, count_, domains_,
-                                       packing::policy::choose(settings_, provider.provider()),
-                                       std::make_shared<packing::staging_budget>(settings_.staging_bytes), granted_});
+    environment_.reset(new environment{
+        settings_, events_, loop_, openers_, count_, domains_, packing::policy::choose(settings_, provider.provider()),
+        std::make_shared<packing::staging_budget>(settings_.staging_bytes), granted_, std::move(scratch)});
     acceptor_ = std::make_shared<acceptor>(*this, std::move(listener));
     advertised_.provider = provider.provider();
     advertised_.host = advertise;

@@ -1,5 +1,6 @@
 #include "transports/fabric/inbound.hpp"
 
+#include "transports/fabric/rail_faults.hpp"
 #include "transports/fabric/wire.hpp"
 
 #include <algorithm>
@@ -77,7 +78,15 @@ void inbound::opened(endpoint_list endpoints, const std::string& why) {
         session_->refuse(f);
         return update_session();
     }
-    const std::string bytes = rail_names();
+    endpoint_names names = rail_names();
+    encode(names.scratch, env_.scratch->published());
+    std::string bytes;
+    encode(bytes, names);
+    if (bytes.size() > control::max_transport_bytes) { // then the first transfer connects
+        names.scratch.clear();
+        bytes.clear();
+        encode(bytes, names);
+    }
     session_->accept(sender_->limit(), bytes);
     if (closed_) {
         return; // the answer could not be written: on_closed has said so, and the owner must not count it as open
@@ -93,9 +102,19 @@ bool inbound::advance(uint64_t) {
     // One-sided operations of the peer leave nothing here to look at: reading drives the provider. What it reports of a
     // lost connection comes over the control connection too.
     bool any = false;
+    const uint64_t unpolled = pretended_rail_faults.unpolled.load(std::memory_order_relaxed);
     for (rail& r : rails_) {
+        r.held = (unpolled >> r.index & 1) != 0;
+        if (r.held) {
+            continue;
+        }
         std::string why;
-        const int64_t n = r.open() ? r.path->poll(polled_.data(), polled_.size(), why) : 0;
+        const int64_t n = r.path != nullptr ? r.path->poll(polled_.data(), polled_.size(), why) : 0;
+        if (n < 0 && rails_.size() > 1) {
+            drop(r); // the peer notices, and repeats on the others what it had given to this one
+            any = true;
+            continue;
+        }
         if (n < 0) {
             close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()));
             return true;
@@ -141,22 +160,28 @@ void inbound::on_notify(control::session& s, const control::notify& m) {
     s.acknowledge(m.sequence, NIXL_SUCCESS);
 }
 
+// Nothing of this peer can be written through the rail once this has been answered.
+bool inbound::fence(control::session& s, const control::fence& f) {
+    if (f.rail == control::every_rail) {
+        drop_rails();
+    } else if (f.rail < rails_.size()) {
+        drop(rails_[f.rail]);
+    } else {
+        return false;
+    }
+    // A slot that waits to be scattered came through another rail, or was whole before.
+    if (scatterer_ != nullptr &&
+        std::none_of(rails_.begin(), rails_.end(), [](const rail& r) { return r.path != nullptr; })) {
+        scatterer_->clear();
+    }
+    s.send(control::fence_ack{f.id, NIXL_SUCCESS});
+    return true;
+}
+
 bool inbound::on_message(control::session& s, control::received_frame& frame) {
     if (frame.header.type == control::message_type::fence) {
         control::fence f;
-        if (control::decode(frame.body, f) != nullptr) {
-            return false;
-        }
-        if (f.rail >= rails_.size()) {
-            return false;
-        }
-        // What came through it and waits is not scattered either: the initiator repeats what was not answered.
-        if (scatterer_ != nullptr) {
-            scatterer_->clear();
-        }
-        drop(rails_[f.rail]); // nothing of this peer can be written through it any more
-        s.send(control::fence_ack{f.id, NIXL_SUCCESS});
-        return true;
+        return control::decode(frame.body, f) == nullptr && fence(s, f);
     }
     control::extension m;
     uint64_t key = 0;

@@ -58,6 +58,7 @@ class inbound final : public link {
     bool on_message(control::session& s, control::received_frame& frame) override;
     void on_silence(control::session&, bool) override {} // its own side of the connection reports it
     void on_closed(control::session& s, const failure& why) override;
+    bool fence(control::session& s, const control::fence& f);
     bool on_packing(control::session& s, const control::extension& m);
     void make_ring(const packing::ring_wanted& m);
     void ring_made(std::unique_ptr<packing::staging> made, const failure& why);

@@ -9,8 +9,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
-#include <optional>
+#include <vector>
 
 namespace nixl::fabric {
 
@@ -73,37 +74,47 @@ constexpr std::array variables = {
     variable{"FI_EFA_ENABLE_SHM_TRANSFER", "0", false},
 };
 
-// NOLINTBEGIN(concurrency-mt-unsafe): the first setenv of a process copies the environment, so that what a getenv of
-// another thread has found stays valid.
+// NOLINTBEGIN(concurrency-mt-unsafe)
+// Not with setenv: that moves and frees the array which another thread may be reading at this moment, in getenv or
+// while it starts a program (posix_spawn then fails with EFAULT). Both arrays here live for ever; only the pointer
+// changes.
 class environment_for_loading {
   public:
-    environment_for_loading() {
-        for (size_t i = 0; i < variables.size(); ++i) {
-            const char* old = std::getenv(variables[i].name);
-            if (old != nullptr) {
-                before_[i] = old;
-            }
-            changed_[i] = old == nullptr || variables[i].always;
-            if (changed_[i]) {
-                ::setenv(variables[i].name, variables[i].value, 1);
-            }
+    environment_for_loading() : before_(environ) {
+        static auto* const made = new std::map<char**, char**>; // by what it was made from; under the caller's lock
+        char**& ours = (*made)[before_];
+        if (ours == nullptr) {
+            ours = with_variables(before_);
         }
+        ours_ = ours;
+        __atomic_store_n(&environ, ours_, __ATOMIC_RELEASE);
     }
     ~environment_for_loading() {
-        for (size_t i = 0; i < variables.size(); ++i) {
-            if (changed_[i] && before_[i]) {
-                ::setenv(variables[i].name, before_[i]->c_str(), 1);
-            } else if (changed_[i]) {
-                ::unsetenv(variables[i].name);
-            }
+        if (environ == ours_) { // nobody else has changed it meanwhile
+            __atomic_store_n(&environ, before_, __ATOMIC_RELEASE);
         }
     }
     environment_for_loading(const environment_for_loading&) = delete;
     environment_for_loading& operator=(const environment_for_loading&) = delete;
 
   private:
-    std::array<std::optional<std::string>, variables.size()> before_;
-    std::array<bool, variables.size()> changed_{};
+    static char** with_variables(char** from) {
+        std::vector<char*> entries;
+        for (const variable& v : variables) {
+            if (v.always || std::getenv(v.name) == nullptr) { // the first of a name counts
+                entries.push_back(::strdup((std::string(v.name) + "=" + v.value).c_str()));
+            }
+        }
+        for (; from != nullptr && *from != nullptr; ++from) {
+            entries.push_back(*from);
+        }
+        auto** array = new char*[entries.size() + 1]();
+        std::copy(entries.begin(), entries.end(), array);
+        return array;
+    }
+
+    char** const before_;
+    char** ours_ = nullptr;
 };
 // NOLINTEND(concurrency-mt-unsafe)
 
@@ -177,9 +188,12 @@ std::shared_ptr<library> library::load_file(const std::string& name, std::string
     }
     std::shared_ptr<library> l(new library);
     std::string missing;
-    if (!find_symbol(handle, "fi_getinfo", l->getinfo, missing) || !find_symbol(handle, "fi_freeinfo", l->freeinfo, missing) ||
-        !find_symbol(handle, "fi_dupinfo", l->dupinfo, missing) || !find_symbol(handle, "fi_fabric", l->open_fabric, missing) ||
-        !find_symbol(handle, "fi_strerror", l->strerror, missing) || !find_symbol(handle, "fi_version", l->version, missing) ||
+    if (!find_symbol(handle, "fi_getinfo", l->getinfo, missing) ||
+        !find_symbol(handle, "fi_freeinfo", l->freeinfo, missing) ||
+        !find_symbol(handle, "fi_dupinfo", l->dupinfo, missing) ||
+        !find_symbol(handle, "fi_fabric", l->open_fabric, missing) ||
+        !find_symbol(handle, "fi_strerror", l->strerror, missing) ||
+        !find_symbol(handle, "fi_version", l->version, missing) ||
         !find_symbol(handle, "fi_tostr", l->tostr, missing)) {
         dlclose(handle);
         why = name + " is not libfabric: " + missing;

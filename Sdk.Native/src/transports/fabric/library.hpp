@@ -19,8 +19,8 @@ class library {
     // Null with a sentence in `why` if the file cannot be loaded or is not libfabric.
     static std::shared_ptr<const library> load(const std::string& name, std::string& why);
 
-    // The file that `named` names, or, where it is empty, the first of `places` that there is. A vendor's own build knows
-    // its devices better than the distribution's, so it comes first.
+    // The file that `named` names, or, where it is empty, the first of `places` that there is. A vendor's own build
+    // knows its devices better than the distribution's, so it comes first.
     static std::shared_ptr<const library> find(const std::string& named, const std::vector<std::string>& places,
                                                std::string& why);
     static std::vector<std::string> usual_places();

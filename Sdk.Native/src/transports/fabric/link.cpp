@@ -27,11 +27,13 @@ uint64_t environment::piece_bytes() const noexcept {
 link::~link() = default;
 
 bool link::wants_timer() const {
-    return std::any_of(rails_.begin(), rails_.end(), [](const rail& r) { return r.open() && r.path->wait_fd() < 0; });
+    return std::any_of(rails_.begin(), rails_.end(),
+                       [](const rail& r) { return r.path != nullptr && r.path->wait_fd() < 0; });
 }
 
 bool link::may_sleep() {
-    return std::all_of(rails_.begin(), rails_.end(), [](const rail& r) { return !r.open() || r.path->may_sleep(); });
+    return std::all_of(rails_.begin(), rails_.end(),
+                       [](const rail& r) { return r.path == nullptr || r.held || r.path->may_sleep(); });
 }
 
 void link::retire() {
@@ -116,15 +118,13 @@ failure link::attach(endpoint_list endpoints) {
     return failure::success();
 }
 
-std::string link::rail_names() const {
+endpoint_names link::rail_names() const {
     endpoint_names names;
     names.provider = env_.provider().provider();
     for (const rail& r : rails_) {
         names.addresses.push_back(r.path->address());
     }
-    std::string bytes;
-    encode(bytes, names);
-    return bytes;
+    return names;
 }
 
 bool link::insert_peers(const std::vector<std::string>& addresses, std::string& why) {
@@ -142,7 +142,7 @@ bool link::insert_peers(const std::vector<std::string>& addresses, std::string& 
 }
 
 void link::drop(rail& r) noexcept {
-    if (!r.open()) {
+    if (r.path == nullptr) {
         return;
     }
     if (r.path->wait_fd() >= 0) {

@@ -12,6 +12,7 @@
 #include "transports/fabric/packing/staging.hpp"
 #include "transports/fabric/progress.hpp"
 #include "transports/fabric/rail.hpp"
+#include "transports/fabric/wire.hpp"
 
 #include <array>
 #include <atomic>
@@ -42,6 +43,7 @@ struct environment {
     packing::policy packing;
     std::shared_ptr<packing::staging_budget> staging; // of all connections
     packing::granted_regions& granted;
+    std::unique_ptr<packing::staging> scratch; // see endpoint_names; the source of our own such writes too
 
     const domain& provider() const noexcept { return *domains.front(); } // what all domains have in common
     uint32_t domain_of(uint32_t rail) const noexcept { return rail % static_cast<uint32_t>(domains.size()); }
@@ -75,7 +77,7 @@ class link : public driven,
     // All of them, or none and the reason.
     virtual void opened(endpoint_list endpoints, const std::string& why) = 0;
     failure attach(endpoint_list endpoints);
-    std::string rail_names() const; // of our own endpoints, for HELLO and WELCOME
+    endpoint_names rail_names() const; // of our own endpoints, for HELLO and WELCOME
     // Tells the endpoints their peers; false and the reason if one does not fit.
     bool insert_peers(const std::vector<std::string>& addresses, std::string& why);
     // Closes it: from here on the provider touches no memory on behalf of this rail.

@@ -4,6 +4,7 @@
 
 #include "core/request.hpp"
 #include "transports/fabric/packing/packer.hpp"
+#include "transports/fabric/registration.hpp"
 
 #include <rdma/fabric.h>
 
@@ -14,15 +15,24 @@
 namespace nixl::fabric {
 
 struct alignas(64) operation {
+    // waiting: no rail has it (not yet, or the peer has to scatter it now). flying: given to a rail. aside: its rail
+    // died, and the peer has not said yet that it closed it too. repeating: it did; to be given to another rail.
+    enum class place : uint8_t { waiting, flying, aside, repeating };
+
     ::fi_context2 context{};  // first: the provider hands this address back
     request* owner = nullptr; // null: free
-    uint32_t rail = 0;        // that it was posted on
-    uint64_t remote = 0;      // the peer's virtual address, for messages
+    std::byte* local = nullptr;
+    const registration* local_memory = nullptr;
+    uint64_t remote = 0; // the peer's virtual address
+    const remote_region* region = nullptr;
+    const advertised_key* remote_memory = nullptr; // its keys
     uint64_t length = 0;
     uint64_t entry = 0;
-    uint64_t key = 0; // the region's, as REVOKE names it
-    uint32_t slot = packing::no_slot; // a packed one: of which the pieces are
-    operation* next_free = nullptr;
+    uint32_t rail = 0;     // that it was given to
+    uint32_t attempts = 0; // how often it was given to one
+    place where = place::waiting;
+    uint32_t slot = packing::no_slot; // a packed one: of which the pieces are; it has no memory of its own
+    operation* next = nullptr;        // of the free ones, or of those to be repeated
 };
 static_assert(sizeof(::fi_context2) == 64);
 
@@ -38,7 +48,7 @@ class operation_pool {
     operation* take() noexcept {
         operation* o = free_;
         if (o != nullptr) {
-            free_ = o->next_free;
+            free_ = o->next;
             ++in_use_;
         }
         return o;
@@ -46,7 +56,8 @@ class operation_pool {
     void give_back(operation& o) noexcept {
         o.owner = nullptr;
         o.slot = packing::no_slot;
-        o.next_free = free_;
+        o.where = operation::place::waiting;
+        o.next = free_;
         free_ = &o;
         --in_use_;
     }
@@ -77,6 +88,27 @@ class operation_pool {
     const uint64_t count_;
     operation* free_ = nullptr;
     uint64_t in_use_ = 0;
+};
+
+// First in, first out, through operation::next.
+class operation_queue {
+  public:
+    bool empty() const noexcept { return first_ == nullptr; }
+    operation& front() const noexcept { return *first_; }
+    void push_back(operation& o) noexcept {
+        o.next = nullptr;
+        (last_ != nullptr ? last_->next : first_) = &o;
+        last_ = &o;
+    }
+    void pop_front() noexcept {
+        first_ = first_->next;
+        last_ = first_ == nullptr ? nullptr : last_;
+    }
+    void clear() noexcept { first_ = last_ = nullptr; }
+
+  private:
+    operation* first_ = nullptr;
+    operation* last_ = nullptr;
 };
 
 } // namespace nixl::fabric

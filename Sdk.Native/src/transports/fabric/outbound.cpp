@@ -23,7 +23,8 @@ constexpr uint64_t cancel_look_ns = 20'000'000; // while connecting
 } // namespace
 
 outbound::outbound(environment& env, std::shared_ptr<peer> p, deadline until)
-    : link(env), peer_(std::move(p)), connect_until_(until), operations_(env.window_operations()) {}
+    : link(env), peer_(std::move(p)), connect_until_(until), operations_(env.window_operations()),
+      stall_ns_(std::max<uint64_t>(env.settings.suspect_after_ns / 2, 1)) {}
 
 std::shared_ptr<outbound> outbound::connect(environment& env, std::shared_ptr<peer> p, deadline until, uint64_t now) {
     std::shared_ptr<outbound> l(new outbound(env, std::move(p), until));
@@ -59,7 +60,8 @@ void outbound::opened(endpoint_list endpoints, const std::string& why) {
     }
     const uint64_t now = now_ns();
     const auto metadata = peer_->metadata();
-    const std::string bytes = rail_names();
+    std::string bytes;
+    encode(bytes, rail_names());
     control::hello h;
     h.transport = NIXL_TRANSPORT_FABRIC;
     h.initiator_name = env_.settings.name;
@@ -90,12 +92,26 @@ void outbound::on_welcome(control::session&, const control::welcome& m, std::spa
     if (!why.empty()) {
         return close(fail(NIXL_ERR_BACKEND, "libfabric: %s", why.c_str()), true);
     }
+    advertised_key scratch;
+    if (decode(names.scratch, scratch) == nullptr) {
+        return warm_up(std::move(scratch));
+    }
+    welcomed();
+}
+
+void outbound::welcomed() {
     state_ = state::open;
     check_at_ = UINT64_MAX;
     peer_->transport_state = std::static_pointer_cast<outbound>(shared_from_this());
     {
         const auto lock = peer_->text_lock();
         peer_->provider = env_.provider().provider();
+        peer_->rails.clear();
+        for (rail& r : rails_) {
+            r.report = std::make_shared<rail_report>();
+            r.report->device = env_.domains[r.domain]->device();
+            peer_->rails.push_back(r.report);
+        }
     }
     const process_identity here = this_process();
     const process_identity& there = peer_->metadata()->process;
@@ -121,10 +137,17 @@ void outbound::exit_watch::ready(uint32_t, uint64_t) {
 }
 
 bool outbound::advance(uint64_t now) {
+    if (state_ == state::connecting) {
+        return advance_warm_up();
+    }
     if (state_ != state::open) {
         return false;
     }
     bool busy = poll_completions(now);
+    if (dying_) {
+        bury_dying(now);
+        busy = true;
+    }
     if (state_ == state::open && lost_at_ == 0) {
         busy |= post_pieces(now);
         busy |= pack_slots(now);
@@ -144,7 +167,7 @@ uint64_t outbound::next_tick() const {
     if (lost_at_ != 0) {
         at = std::min(at, lost_at_ + lost_wait_ns);
     }
-    return at;
+    return std::min(at, next_stall());
 }
 
 void outbound::tick(uint64_t now) {
@@ -165,6 +188,9 @@ void outbound::tick(uint64_t now) {
     }
     if (state_ == state::open && now >= check_at_) {
         check_requests(now);
+    }
+    if (state_ == state::open) {
+        watch_for_stalls(now);
     }
     if (state_ == state::open && lost_at_ != 0 && now >= lost_at_ + lost_wait_ns) {
         return give_up_lost();
@@ -242,6 +268,9 @@ void outbound::retire() {
 }
 
 bool outbound::on_message(control::session&, control::received_frame& frame) {
+    if (control::fence_ack ack; frame.header.type == control::message_type::fence_ack) {
+        return control::decode(frame.body, ack) == nullptr && fenced(ack);
+    }
     control::extension m;
     uint64_t key = 0;
     if (frame.header.type != control::message_type::extension || control::decode(frame.body, m) != nullptr) {
@@ -274,7 +303,8 @@ bool outbound::on_message(control::session&, control::received_frame& frame) {
 void outbound::answer_revokes() {
     std::erase_if(revoking_, [this](uint64_t key) {
         bool in_flight = false;
-        operations_.for_each_in_use([&](const operation& op) { in_flight |= op.key == key; });
+        operations_.for_each_in_use(
+            [&](const operation& op) { in_flight |= op.remote_memory != nullptr && op.remote_memory->name() == key; });
         if (!in_flight && session_ != nullptr) {
             const std::string bytes = encode_key(key);
             session_->send(control::extension{static_cast<uint32_t>(extension_kind::revoked), bytes});

@@ -1,13 +1,13 @@
 // Our connection to one peer: everything that this agent does to that peer's memory, and its notifications.
 //
-//   connecting (TCP, our endpoints, HELLO) ──WELCOME──> open <──silence──> suspect
+//   connecting (TCP, our endpoints, HELLO, WELCOME, a first write over each rail) ──> open <──silence──> suspect
 //        │                                               │
 //        │                                               ├─ the provider lost the connection ──> lost (at most 100 ms:
 //        │                                               │   is the process gone too?)            │
 //        └───────────────────────────────────────────────┴────────────────────────────────────────┴──> closed
 //
 // A request on it:
-//   posting (pieces left) <──> packing (its next piece goes into a packed slot)
+//   posting (pieces left, dealt to the rails) <──> packing (its next piece goes into a packed slot)
 //      └──> draining (operations in flight) ──> crediting (waits for a notification credit)
 //           ──> acknowledging (NOTIFY sent) ──> settled, and quiesced once nothing of it is in flight
 // Operations of a request that was settled early (deadline, cancel, failure) end by themselves within the grace time,
@@ -41,7 +41,8 @@ class outbound final : public link, public peer_transport_state {
     bool advance(uint64_t now) override;
     void tick(uint64_t now) override;
     uint64_t next_tick() const override;
-    bool wants_timer() const override { return link::wants_timer() || blocked_; }
+    // The provider makes its connections while it is polled.
+    bool wants_timer() const override { return link::wants_timer() || blocked_ || warming_ != nullptr; }
     bool finished() const override { return state_ == state::closed; }
     void retire() override;
 
@@ -54,6 +55,9 @@ class outbound final : public link, public peer_transport_state {
     // ---- connection (outbound.cpp) ----
     failure start(uint64_t now);
     void opened(endpoint_list endpoints, const std::string& why) override;
+    void welcomed();
+    void warm_up(advertised_key scratch);
+    bool advance_warm_up();
     void on_hello(control::session&, const control::hello&) override {}
     void on_welcome(control::session& s, const control::welcome& m, std::span<control::unique_fd> fds) override;
     void on_notify(control::session&, const control::notify&) override {}
@@ -67,17 +71,7 @@ class outbound final : public link, public peer_transport_state {
     void answer_revokes();
 
     // ---- requests (outbound_requests.cpp) ----
-    bool poll_completions(uint64_t now);
-    bool poll_rail(rail& r, uint64_t now);
-    void completed(operation& op, const completion& c, uint64_t now);
-    void ended(operation& op, const failure& f, uint64_t now); // f: of this operation alone
     request_list& list_of(uint32_t of) noexcept;
-    const advertised_key* key_of(const piece& p, failure& why) const;
-    void count_posted(request& r, operation& op, rail& over, uint64_t now) noexcept;
-    rail* choose_rail() noexcept;
-    bool post_pieces(uint64_t now);
-    enum class posted { yes, wait, failed };
-    posted post_piece(request& r, uint64_t now);
     void data_done(request& r, uint64_t now);
     void send_notifications(uint64_t now);
     void check_requests(uint64_t now);
@@ -85,7 +79,33 @@ class outbound final : public link, public peer_transport_state {
     void settle(request& r, const failure& f);
     void quiesce_if_idle(request& r);
     void settle_all(const failure& why);
-    failure name_piece(failure f, const operation& op) const noexcept;
+
+    // ---- operations (outbound_operations.cpp) ----
+    enum class posted { yes, wait, failed };
+    bool post_pieces(uint64_t now);
+    posted post_piece(request& r, uint64_t now);
+    uint64_t share(request& r) const noexcept;
+    int64_t launch(operation& op, uint64_t now);
+    rail* choose_rail() noexcept;
+    bool poll_completions(uint64_t now);
+    bool poll_rail(rail& r, uint64_t now);
+    void completed(operation& op, const completion& c, uint64_t now);
+    void ended(operation& op, const failure& f, uint64_t now); // f: of this operation alone
+    void count_posted(request& r, const operation& op, uint64_t now) noexcept;
+    const advertised_key* key_of(const piece& p, failure& why) const;
+    rma_operation describe(operation& op, const rail& over) const noexcept;
+    failure refused(int64_t code) const;
+    failure revoked(const remote_region& region, const advertised_key* key) const;
+
+    // ---- rails (outbound_rails.cpp) ----
+    bool lose(rail& r, const std::string& why, uint64_t now);
+    void bury_dying(uint64_t now);
+    void bury(rail& r);
+    bool fenced(const control::fence_ack& m);
+    bool repeat_operations(uint64_t now);
+    void watch_for_stalls(uint64_t now);
+    uint64_t next_stall() const noexcept;
+    size_t rails_left() const noexcept;
 
     // ---- packing (outbound_packing.cpp) ----
     bool pack_slots(uint64_t now);
@@ -115,6 +135,14 @@ class outbound final : public link, public peer_transport_state {
     bool socket_connected_ = false;
     bool target_virtual_addresses_ = false;
 
+    struct warming { // while connecting, see warm_up
+        advertised_key target;
+        std::unique_ptr<::fi_context2[]> contexts; // one for each rail
+        size_t posted = 0;
+        size_t done = 0;
+    };
+    std::unique_ptr<warming> warming_;
+
     operation_pool operations_;
     uint64_t in_flight_bytes_ = 0;
     request_list posting_; // taken from the front, one piece each in turn
@@ -126,7 +154,13 @@ class outbound final : public link, public peer_transport_state {
     std::deque<request*> acknowledging_; // in the order of their sequence numbers; null: settled meanwhile
     uint64_t acknowledged_ = 0;          // sequence number before that of acknowledging_.front()
 
-    bool blocked_ = false;                 // the provider answered EAGAIN: try again after polling
+    operation_queue repeats_; // of closed rails, for others
+    uint32_t next_rail_ = 0;  // whose turn it is among equals
+    uint64_t fences_ = 0;     // ids used
+    bool dying_ = false;      // some rail is
+    const uint64_t stall_ns_; // see watch_for_stalls
+    uint64_t stall_look_at_ = 0;
+    bool blocked_ = false;                 // no rail takes any more (EAGAIN): try again after polling
     uint64_t check_at_ = UINT64_MAX;       // when the next deadline may pass
     uint64_t lost_at_ = 0;                 // when the provider lost the connection
     failure lost_;                         // why

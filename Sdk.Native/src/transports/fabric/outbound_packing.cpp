@@ -48,8 +48,7 @@ outbound::posted outbound::pack_slot(request& r, uint64_t now) {
     if (operations_.in_use() != 0 && in_flight_bytes_ + packer_.slot_bytes() > env_.settings.window_bytes) {
         return posted::wait;
     }
-    rail* const over = choose_rail();
-    operation* op = over != nullptr && packer_.begin() ? operations_.take() : nullptr;
+    operation* op = choose_rail() != nullptr && packer_.begin() ? operations_.take() : nullptr;
     if (op == nullptr) {
         return posted::wait;
     }
@@ -86,14 +85,15 @@ outbound::posted outbound::pack_slot(request& r, uint64_t now) {
         return posted::yes;
     }
     op->owner = &r;
-    op->rail = over->index;
     op->slot = packer_.end();
     const packing::origin first = packer_.origin_of(op->slot, 0);
     op->remote = first.address;
     op->entry = first.entry;
     op->length = packer_.payload();
-    op->key = 0; // the peer looks at its registrations when it scatters
-    count_posted(r, *op, *over, now);
+    op->attempts = 0;
+    op->region = nullptr; // the peer looks at its registrations when it scatters
+    op->remote_memory = nullptr;
+    count_posted(r, *op, now);
     if (r.cursor.done() || large) {
         move(r, r.cursor.done() ? draining : posting);
     } else { // the next request's turn
@@ -106,18 +106,9 @@ outbound::posted outbound::pack_slot(request& r, uint64_t now) {
 
 outbound::posted outbound::write_slot(uint64_t now) {
     operation& op = *unwritten_;
-    rail& over = rails_[op.rail];
-    const advertised_key& to = packer_.remote_key();
     int64_t rc = 0;
     if (!op.owner->settled) {
-        rma_operation what;
-        what.local = packer_.local(op.slot);
-        what.descriptor = packer_.memory().descriptor(over.domain);
-        what.remote = packer_.remote_offset(op.slot) + (target_virtual_addresses_ ? to.base : 0);
-        what.key = to.of_rail(over.index);
-        what.length = packer_.written_bytes(op.slot);
-        what.context = &op;
-        rc = over.path->post(what);
+        rc = launch(op, now);
         if (rc == 0) {
             unwritten_ = nullptr;
             return posted::yes;
@@ -128,15 +119,9 @@ outbound::posted outbound::write_slot(uint64_t now) {
         }
     }
     unwritten_ = nullptr;
-    --over.in_flight_operations;
-    over.in_flight_bytes -= op.length;
     failure f; // of a request that is over: nothing was given away
     if (rc != 0) {
-        f = name_piece(fail(NIXL_ERR_BACKEND, "%s refused an operation to '%s': %s",
-                            env_.provider().provider().c_str(), peer_->name().c_str(),
-                            env_.provider().lib().error_text(rc).c_str())
-                           .system(static_cast<int32_t>(-rc)),
-                       op);
+        f = refused(rc).at(op.entry, op.remote, op.length);
     }
     ended(op, f, now);
     return posted::failed;
@@ -203,12 +188,12 @@ bool outbound::on_scattered(const packing::scattered& m) {
     failure f;
     if (m.status < 0) {
         const packing::origin o = packer_.origin_of(m.slot, m.run);
-        f = fail(m.status == NIXL_ERR_CANCELED ? NIXL_ERR_CANCELED
+        f = fail(m.status == NIXL_ERR_CANCELED                                       ? NIXL_ERR_CANCELED
                  : m.status == NIXL_ERR_NOT_FOUND || m.status == NIXL_ERR_PERMISSION ? m.status
                                                                                      : NIXL_ERR_BACKEND,
-                 m.status == NIXL_ERR_NOT_FOUND
-                     ? "peer '%s' has deregistered the region at 0x%" PRIx64 "; load its metadata again"
-                     : "peer '%s' did not store what was packed for 0x%" PRIx64,
+                 m.status == NIXL_ERR_NOT_FOUND ? "peer '%s' has deregistered the region at 0x%" PRIx64
+                                                  "; load its metadata again"
+                                                : "peer '%s' did not store what was packed for 0x%" PRIx64,
                  peer_->name().c_str(), o.address)
                 .at(o.entry, o.address, o.length)
                 .of(peer_->name());

@@ -15,8 +15,8 @@ struct provider_candidate {
     std::string reason;   // if it is taken
 };
 
-// In the order in which they are tried. `host` is the address that the agent advertises: RDMA devices are no choice for an
-// agent that shows itself to this machine only.
+// In the order in which they are tried. `host` is the address that the agent advertises: RDMA devices are no choice for
+// an agent that shows itself to this machine only.
 std::vector<provider_candidate> provider_candidates(const std::string& named, const std::string& host,
                                                     std::string& left_out);
 

@@ -1,9 +1,11 @@
 #include "transports/fabric/rail_choice.hpp"
 
+#include "control/unique_fd.hpp"
 #include "transports/fabric/wire.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -31,6 +33,21 @@ std::vector<std::string> split(const std::string& list) {
         from = to + 1;
     }
     return items;
+}
+
+// libfabric takes any source address for granted and fails when the first endpoint is opened.
+bool is_ours(const std::string& address) {
+    ::sockaddr_in6 six{};
+    ::sockaddr_in four{};
+    const bool v6 = ::inet_pton(AF_INET6, address.c_str(), &six.sin6_addr) == 1;
+    six.sin6_family = AF_INET6;
+    four.sin_family = AF_INET;
+    if (!v6 && ::inet_pton(AF_INET, address.c_str(), &four.sin_addr) != 1) {
+        return false;
+    }
+    const control::unique_fd socket(::socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const auto* at = v6 ? reinterpret_cast<const ::sockaddr*>(&six) : reinterpret_cast<const ::sockaddr*>(&four);
+    return socket && ::bind(socket.get(), at, v6 ? sizeof six : sizeof four) == 0;
 }
 
 bool loopback(const std::string& address) {
@@ -108,6 +125,10 @@ domain_list open_domains(const std::shared_ptr<const library>& lib, const std::s
     }
     for (const std::string& name : names) {
         const bool address = numeric_address(name);
+        if (address && !is_ours(name)) {
+            why = "fabric_rails: this machine has no address " + name;
+            return {};
+        }
         std::shared_ptr<const domain> d =
             domain::open(lib, provider, address ? name : std::string(), address ? std::string() : name, why);
         if (d != nullptr && address && !d->source_known()) {

@@ -10,6 +10,7 @@ namespace {
 constexpr uint8_t version = 2;
 constexpr size_t max_text = 200;     // providers, hosts
 constexpr size_t max_endpoint = 112; // so that max_rails of them fit into a HELLO
+constexpr size_t max_key = 320;      // of all rails
 constexpr uint8_t short_key = 4;     // bytes of a key whose upper half is zero, as device keys are
 constexpr uint8_t long_key = 8;
 
@@ -95,6 +96,9 @@ void encode(std::string& out, const endpoint_names& m) {
     for (const std::string& address : m.addresses) {
         put_text(out, address);
     }
+    if (!m.scratch.empty()) {
+        put_text(out, m.scratch);
+    }
 }
 
 std::string encode_key(uint64_t key) {
@@ -156,6 +160,7 @@ wire_error decode(std::string_view bytes, endpoint_names& m) {
             return "fabric endpoints are malformed";
         }
     }
+    m.scratch = r.all() ? std::string_view{} : r.text(max_key);
     return r.all() ? nullptr : "fabric endpoints are malformed";
 }
 

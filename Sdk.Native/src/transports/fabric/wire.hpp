@@ -2,6 +2,8 @@
 // functions over bytes: little-endian, versioned, every field checked, nothing allocated beyond the input's size.
 #pragma once
 
+#include "core/arrival_tag.hpp"
+
 #include <cstdint>
 #include <span>
 #include <string>
@@ -9,8 +11,6 @@
 #include <vector>
 
 namespace nixl::fabric {
-
-inline constexpr uint32_t max_rails = 32;
 
 // In the agent's metadata: where the control listener is and how memory behind it is addressed.
 struct advertised_address {
@@ -35,6 +35,9 @@ struct advertised_key {
 struct endpoint_names {
     std::string provider;
     std::vector<std::string> addresses; // 1 … max_rails
+    // WELCOME: the encoded key of a page that means nothing, which the initiator may write to so that the provider
+    // connects before the first transfer. May be empty.
+    std::string scratch = {};
 };
 
 // EXTENSION messages.

@@ -51,7 +51,7 @@ bool policy::packs(const request& r) const noexcept {
     uint64_t small_bytes = 0;
     uint64_t bytes = 0;
     piece p;
-    for (uint64_t i = 0; i < sampled_pieces && ahead.peek(piece_bytes, p); ++i) {
+    for (uint64_t i = 0; i < sampled_pieces && ahead.peek(max_slot_bytes, p); ++i) {
         if (p.length < piece_bytes) {
             ++small;
             small_bytes += p.length;

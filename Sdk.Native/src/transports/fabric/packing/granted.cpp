@@ -21,7 +21,7 @@ bool can_write(uint64_t base, uint64_t length) noexcept {
         void* address = reinterpret_cast<void*>(at & ~(page - 1));
         return ::madvise(address, page, 23 /* MADV_POPULATE_WRITE */) == 0 || errno == EAGAIN;
     };
-    alignas(64) static uint64_t own = 0;
+    alignas(64) static uint64_t own = 0; // NOLINT: its page is what matters
     if (!writable_page(reinterpret_cast<uint64_t>(&own))) {
         return true; // the kernel cannot tell
     }

@@ -1,0 +1,17 @@
+using System.CommandLine;
+using Nixl.Sdk;
+
+// What an agent would use on this machine, and why: transports, providers, rails, limits, devices.
+var host = new Option<string?>("--host") { Description = "Address to listen on and to advertise. [127.0.0.1]" };
+var provider = new Option<string?>("--provider") { Description = "Provider to ask libfabric for, for example efa or verbs;ofi_rxm. [the first that works]" };
+var library = new Option<string?>("--library") { Description = "Path of libfabric. [a vendor's, else the system's]" };
+var json = new Option<bool>("--json") { Description = "JSON instead of text." };
+var command = new RootCommand("Prints what an agent can use on this machine, and why.") { host, provider, library, json };
+command.SetAction(async (parse, cancellation) =>
+{
+    var options = new NixlAgentOptions { Name = "info", FabricProvider = parse.GetValue(provider), FabricLibrary = parse.GetValue(library) };
+    if (parse.GetValue(host) is { } address) options.ListenHost = address;
+    await using var agent = await NixlAgent.CreateAsync(options, cancellation);
+    Console.WriteLine(parse.GetValue(json) ? agent.Describe() : agent.GetInfo().ToString());
+});
+return await command.Parse(args).InvokeAsync();
