@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstring>
+#include <memory>
 
 namespace nixl {
 
@@ -170,7 +171,7 @@ failure agent::post(const nixl_post_params_t& p, uint64_t& operation_id) noexcep
         now.target = remote->target.get();
         now.notification = {p.notification, p.notification_length};
         now.header = p.request;
-        now.cursor = piece_cursor(*local, *remote, p.local_ids, p.remote_ids, p.id_count);
+        std::construct_at(&now.cursor, *local, *remote, p.local_ids, p.remote_ids, p.id_count); // in place
         now.total_bytes = now.cursor.remaining();
         if (t->complete_now(now)) {
             fill_done(*p.done, now, p.user_data);

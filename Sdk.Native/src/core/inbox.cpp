@@ -115,28 +115,32 @@ uint64_t inbox::read(nixl_event_t* out, uint64_t capacity) noexcept {
     return count;
 }
 
+// One result in all returns: made in the caller's place, because a failure is large and a poll is short.
 failure inbox::read(nixl_notification_t& header, uint8_t* payload, uint64_t capacity) noexcept {
+    failure result;
     arrival taken;
     {
         const std::lock_guard lock(arrivals_mutex_);
         if (arrivals_.empty()) {
-            failure result;
-            if (read_source(header, payload, capacity, result))
-                return result;
-            result.status = NIXL_ERR_NOT_FOUND; // the normal answer of a poll: no text is made
+            if (!read_source(header, payload, capacity, result))
+                result.status = NIXL_ERR_NOT_FOUND; // the normal answer of a poll: no text is made
             return result;
         }
         const arrival& a = arrivals_.front();
-        header = {};
-        header.payload_length = a.payload.size();
-        if (a.payload.size() > capacity)
-            return too_small(a.payload.size(), capacity);
+        if (a.payload.size() > capacity) {
+            header = {};
+            header.payload_length = a.payload.size();
+            result = too_small(a.payload.size(), capacity);
+            return result;
+        }
         taken = std::move(arrivals_.front());
         arrivals_.pop_front();
         const std::lock_guard events(mutex_);
         --unread_;
         unsignal();
     }
+    header = {};
+    header.payload_length = taken.payload.size();
     describe(header, *taken.sender);
     header.request_bytes = taken.request_bytes;
     header.request_operations = taken.request_operations;
@@ -149,7 +153,7 @@ failure inbox::read(nixl_notification_t& header, uint8_t* payload, uint64_t capa
     if (!taken.payload.empty())
         std::memcpy(payload, taken.payload.data(), taken.payload.size());
     taken.sender->return_credit();
-    return failure::success();
+    return result;
 }
 
 // False: the deadline passed, and neither is it ready nor was it woken.

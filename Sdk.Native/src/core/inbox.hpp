@@ -92,12 +92,12 @@ class inbox {
     template <class Ready>
     bool wait_for(std::unique_lock<std::mutex>& lock, deadline until, Ready&& ready) noexcept;
     bool anything() const noexcept { return head_ != nullptr || unread_ != 0; }
-    void signal() noexcept;                                   // under mutex_, after something was added
-    void unsignal() noexcept;                                 // under mutex_, after something was taken
-    void added(uint64_t arrivals) noexcept;                   // under arrivals_mutex_
-    void drain(arrival_source& s) noexcept;                   // under arrivals_mutex_: into the queue
-    void watch_sources() noexcept;                            // under arrivals_mutex_: what is there goes into the queue
-    bool arrival_there() const noexcept;                      // under arrivals_mutex_
+    void signal() noexcept;                 // under mutex_, after something was added
+    void unsignal() noexcept;               // under mutex_, after something was taken
+    void added(uint64_t arrivals) noexcept; // under arrivals_mutex_
+    void drain(arrival_source& s) noexcept; // under arrivals_mutex_: into the queue
+    void watch_sources() noexcept;          // under arrivals_mutex_: what is there goes into the queue
+    bool arrival_there() const noexcept;    // under arrivals_mutex_
     bool read_source(nixl_notification_t& header, uint8_t* payload, uint64_t capacity, failure& result) noexcept;
 
     reader& reader_;

@@ -143,7 +143,7 @@ bool piece_cursor::take_one(batch& b) noexcept {
 // Whether all following ids of this round of ids lie in the one pair of regions, evenly apart: what the fast loop
 // needs.
 bool piece_cursor::strided(position& out) const noexcept {
-    if (offset_ != 0 || (local_->mode == NIXL_LIST_FLAT && (local_->regions.size() > 1 || remote_->regions.size() > 1)))
+    if (local_->mode == NIXL_LIST_FLAT && (local_->regions.size() > 1 || remote_->regions.size() > 1))
         return false;
     out.local = &local_->regions[at_.region];
     out.remote = &remote_->regions[at_.region];
@@ -154,7 +154,7 @@ bool piece_cursor::strided(position& out) const noexcept {
 // The pieces of one pair of regions. False: the batch is full.
 bool piece_cursor::take_strided(const position& regions, batch& b) noexcept {
     const uint64_t length = regions.length;
-    // The first may continue the last run of another region; the others cannot.
+    // The first may be the rest of a piece, or continue the last run of another region; the others cannot.
     if (!take_one(b))
         return false;
     if (length > b.max_run || length > b.budget || remaining_ == 0 || at_.index == 0)

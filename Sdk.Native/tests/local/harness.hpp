@@ -5,6 +5,7 @@
 #include "core/transport.hpp"
 #include "transports/local/local_transport.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -97,7 +98,7 @@ class endpoint final : public transport_events {
     std::map<std::uint64_t, nixl_peer_state_t> states_;
     std::deque<arrival> arrivals_;
     std::vector<std::shared_ptr<local_region>> regions_;
-    std::uint64_t last_id_ = 0;
+    std::atomic<std::uint64_t> last_id_{0};
 };
 
 std::vector<std::uint32_t> shuffled(std::uint32_t count, std::uint32_t of, unsigned seed);

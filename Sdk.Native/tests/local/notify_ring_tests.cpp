@@ -150,7 +150,8 @@ TEST(notify_ring, garbage_is_no_message) {
         // Often near what counts: tags and lengths.
         for (std::uint64_t i = random() % 6; i-- > 0;) {
             const std::size_t slot = random() % 40;
-            const std::size_t word = ring::first_slot + slot * ring::slot_words + (random() % 2 == 0 ? 0 : random() % 8);
+            const std::size_t word =
+                ring::first_slot + slot * ring::slot_words + (random() % 2 == 0 ? 0 : random() % 8);
             memory[word] = random() % 2 == 0 ? random() : random() % 64 | (random() % 2 == 0 ? ring::continuation : 0);
         }
         for (int reads = 0; reads < 50; ++reads) {
@@ -185,8 +186,8 @@ class schedule {
     void point(int self) {
         std::unique_lock lock(mutex_);
         const std::size_t step = step_++;
-        const bool turn = at_random_ ? random_() % 3 == 0
-                                     : std::find(switches_.begin(), switches_.end(), step) != switches_.end();
+        const bool turn =
+            at_random_ ? random_() % 3 == 0 : std::find(switches_.begin(), switches_.end(), step) != switches_.end();
         if (turn && runnable(1 - self))
             current_ = 1 - self;
         wait_for_turn(lock, self);

@@ -212,6 +212,45 @@ TEST_P(two_processes, a_killed_peer_ends_every_request_soon) {
     EXPECT_LT(here->post_status, 0);
 }
 
+// Posts that complete inside their call while their target dies: the caller is never harmed, and soon hears of it.
+TEST_P(two_processes, a_peer_killed_under_posts_that_complete_at_once_is_noticed) {
+    std::mt19937 random(17);
+    for (int round = 0; round < 8; ++round) {
+        ASSERT_NO_FATAL_FAILURE(start());
+        ASSERT_NO_FATAL_FAILURE(prepare(4096, 8192));
+        std::thread killer([&, pause = random() % 3000] {
+            std::this_thread::sleep_for(std::chrono::microseconds(pause));
+            there->kill_now();
+        });
+        const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        int32_t status = NIXL_SUCCESS;
+        uint64_t done_count = 0;
+        for (uint32_t n = 0; status == NIXL_SUCCESS || status == NIXL_ERR_NOT_POSTED; ++n) {
+            ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+            const uint32_t id = n % count_;
+            nixl_event_t done{};
+            nixl_post_params_t p{};
+            p.struct_size = sizeof p;
+            p.op = NIXL_OP_WRITE;
+            p.local_list = local;
+            p.remote_list = remote;
+            p.local_ids = p.remote_ids = &id;
+            p.id_count = 1;
+            p.flags = NIXL_POST_NOW | NIXL_POST_NOTIFY;
+            p.done = &done;
+            uint64_t none = 0;
+            status = nixl_transfer_post(here->get(), &p, &none);
+            done_count += status == NIXL_SUCCESS ? 1 : 0;
+        }
+        killer.join();
+        EXPECT_EQ(NIXL_ERR_REMOTE_DISCONNECT, status) << here->last_error();
+        EXPECT_TRUE(!GetParam() || done_count > 0);
+        EXPECT_TRUE(here->wait_state(peer, NIXL_PEER_DISCONNECTED));
+        here.reset();
+        there.reset();
+    }
+}
+
 TEST_P(two_processes, deregistering_there_during_writes_is_safe_and_reported) {
     ASSERT_NO_FATAL_FAILURE(start());
     ASSERT_NO_FATAL_FAILURE(prepare(65536, 65536));

@@ -12,9 +12,9 @@ internal sealed class AsyncPingPongBenchmark : IBenchmark
 
     public async Task<IReadOnlyList<Figure>> RunAsync(bool quick)
     {
-        var trips = quick ? 1000 : 4000;
         await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, 4096);
         await processes.ConnectBackAsync();
+        var trips = PingPong.TripsFor(quick, await RoundAsync(processes, 200));
         using var eventfd = await ReferenceTool.StartAsync("eventfd", "2000");
         var result = await Comparison.AlternateAsync(new Sizes(quick).Rounds, () => RoundAsync(processes, trips), eventfd.RoundAsync);
         return

@@ -12,9 +12,9 @@ internal sealed class PollingPingPongBenchmark : IBenchmark
 
     public async Task<IReadOnlyList<Figure>> RunAsync(bool quick)
     {
-        var trips = quick ? 1000 : 5000;
         await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, 4096);
         await processes.ConnectBackAsync();
+        var trips = PingPong.TripsFor(quick, await RoundAsync(processes, 200));
         using var line = await ReferenceTool.StartAsync("line", "100000");
         var result = await Comparison.AlternateAsync(new Sizes(quick).Rounds, () => RoundAsync(processes, trips), line.RoundAsync);
         return

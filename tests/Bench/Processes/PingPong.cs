@@ -10,6 +10,9 @@ internal sealed class PingPong(NixlAgent agent, RemoteAgent peer)
     private readonly byte[] _own = new byte[56];
     private readonly byte[] _received = new byte[64];
 
+    /// <summary>Round trips that take a part of a second, at so many seconds each.</summary>
+    public static int TripsFor(bool quick, double seconds) => (int)Math.Clamp((quick ? 0.1 : 0.3) / seconds, 100, 10_000);
+
     /// <summary>Seconds per round trip.</summary>
     public double AskPolling(int count)
     {

@@ -50,6 +50,8 @@ struct environment {
     uint64_t window_operations() const noexcept; // of one peer
     uint64_t rail_operations() const noexcept;   // of one rail, at most
     uint64_t piece_bytes() const noexcept;       // the largest operation to post
+    // What large pieces may have in flight over so many rails: small ones wait behind them in a socket.
+    uint64_t bulk_bytes(uint64_t rails) const noexcept;
 };
 
 class link : public driven,

@@ -81,7 +81,7 @@ class outbound final : public link, public peer_transport_state {
     void settle_all(const failure& why);
 
     // ---- operations (outbound_operations.cpp) ----
-    enum class posted { yes, wait, failed };
+    enum class posted { yes, wait, later, failed }; // later: not this request, perhaps another
     bool post_pieces(uint64_t now);
     posted post_piece(request& r, uint64_t now);
     uint64_t share(request& r) const noexcept;

@@ -10,6 +10,8 @@ namespace nixl::fabric {
 
 namespace {
 
+constexpr uint64_t bulk_piece = 64u << 10; // pieces of this size and more leave room for smaller ones
+
 // Below this a contiguous run is not split over rails: an operation costs more than the other rails would save.
 constexpr uint64_t smallest_share = 128u << 10;
 constexpr uint64_t share_unit = 4096; // parts begin at whole pages of the run
@@ -58,11 +60,21 @@ bool outbound::post_pieces(uint64_t now) {
         r.blocked = false;
     }
     bool any = repeat_operations(now);
+    const request* first_later = nullptr; // once it is the front again, everybody has been asked
     while (!posting_.empty() && repeats_.empty()) {
         request& r = *posting_.front();
+        if (&r == first_later) {
+            break;
+        }
         const posted p = post_piece(r, now);
         if (p == posted::wait) {
             break;
+        }
+        if (p == posted::later) {
+            first_later = first_later == nullptr ? &r : first_later;
+            posting_.remove(r);
+            posting_.push_back(r);
+            continue;
         }
         any = true;
         if (p == posted::failed || r.stage != posting) {
@@ -150,8 +162,13 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
                            static_cast<void*>(p.local)));
     }
     // A piece larger than the window goes alone.
-    if (operations_.in_use() != 0 && in_flight_bytes_ + p.length > env_.settings.window_bytes) {
-        return posted::wait;
+    if (operations_.in_use() != 0) {
+        if (in_flight_bytes_ + p.length > env_.settings.window_bytes) {
+            return posted::wait;
+        }
+        if (p.length >= bulk_piece && in_flight_bytes_ + p.length > env_.bulk_bytes(rails_left())) {
+            return posted::later;
+        }
     }
     operation* op = operations_.take();
     if (op == nullptr) {

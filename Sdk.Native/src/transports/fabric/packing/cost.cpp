@@ -17,15 +17,15 @@ constexpr uint64_t sampled_pieces = 32;
 costs costs_of(std::string_view provider) noexcept {
     const bool sockets = provider.starts_with("tcp") || provider.starts_with("net") || provider.starts_with("sockets");
     if (sockets) {
-        return {7000, 100, 200, 60'000};
+        return {7000, 100, 200, 60'000, true};
     }
     if (provider.starts_with("shm")) {
-        return {1500, 100, 200, 20'000};
+        return {1500, 100, 200, 20'000, false};
     }
     if (provider.starts_with("efa")) {
-        return {474, 50, 100, 50'000};
+        return {474, 50, 100, 50'000, false};
     }
-    return {90, 50, 100, 10'000};
+    return {90, 50, 100, 10'000, false};
 }
 
 policy policy::choose(const agent_settings& settings, std::string_view provider) noexcept {

@@ -17,6 +17,8 @@ struct costs {
     uint64_t byte_ps = 0;       // of one packed byte: the slower of the two copies
     uint64_t round_trip_ns = 0; // until a filled slot is acknowledged
 
+    bool stream = false; // a socket: what is posted later waits until all before it is sent
+
     // Pieces shorter than this are cheaper packed.
     uint64_t break_even_bytes() const noexcept {
         return operation_ns <= piece_ns ? 0 : (operation_ns - piece_ns) * 1000 / byte_ps;
