@@ -162,6 +162,34 @@ TEST_F(FabricRailDeath, Writes_of_the_dead_rail_that_arrive_late_change_no_byte_
     EXPECT_EQ(p.a.run(post), NIXL_SUCCESS) << "the connection goes on";
 }
 
+// A network that swallows what it is given reports nothing for minutes.
+TEST_F(FabricRailDeath, A_rail_on_which_nothing_moves_while_others_move_is_dropped) {
+    constexpr uint64_t blocks = 16;
+    const scattered layout({{40 << 10, 0}}, blocks);
+    agent_options options;
+    options.suspect_after_ns = second_ns; // half of it is a rail's time
+    agent_pair p(layout.bytes(), layout.bytes(), with_rails(2, options), with_rails(2));
+    ASSERT_TRUE(p.ok()) << p.why();
+    ASSERT_TRUE(warm_up(p));
+    const auto ids = shuffled_ids(blocks, blocks, 7);
+    test_agent::post post{.local = p.local(layout), .remote = p.remote(layout), .local_ids = ids, .remote_ids = ids};
+    hold(2);
+    const uint64_t stuck = p.a.start(post);
+    ASSERT_NE(stuck, 0u);
+    ASSERT_TRUE(only_held_ones_are_left(p));
+    // One block at a time takes the emptier rail.
+    const test_agent::post one{
+        .local = post.local, .remote = post.remote, .local_ids = {&ids[0], 1}, .remote_ids = {&ids[0], 1}};
+    ASSERT_TRUE(p.a.wait_until([&] {
+        EXPECT_EQ(p.a.run(one), NIXL_SUCCESS);
+        return p.a.rails(p.b_peer)[1].losses == 1;
+    }));
+    ASSERT_TRUE(p.a.wait_quiesced(stuck));
+    EXPECT_EQ(p.a.result(stuck).event.status, NIXL_SUCCESS);
+    EXPECT_EQ(first_difference(p.b_memory, 1), all_match);
+    EXPECT_EQ(open(p.a.rails(p.b_peer)), 1u);
+}
+
 TEST_F(FabricRailDeath, When_the_last_rail_is_cut_the_peer_is_disconnected) {
     const scattered layout({{1 << 20, 0}}, 24);
     agent_pair p(layout.bytes(), layout.bytes(), with_rails(2), with_rails(2));

@@ -27,6 +27,7 @@ bool gone_soon(const std::weak_ptr<arena>& a) {
     return a.expired();
 }
 
+#if !defined(__SANITIZE_THREAD__) // peer_arena.cpp
 // Both sides of a piece may be parts of one arena; then it is a memmove in both directions, or refused where it is too
 // long to be moved at once.
 TEST(arena_sharing, overlapping_ranges_of_one_arena_move_as_memmove_would) {
@@ -64,6 +65,7 @@ TEST(arena_sharing, overlapping_ranges_of_one_arena_move_as_memmove_would) {
                     << length << " bytes moved by " << distance;
             }
 }
+#endif
 
 TEST(arena_sharing, an_arena_without_regions_is_given_up_although_the_connection_lives) {
     auto first = make_arena(4u << 20);

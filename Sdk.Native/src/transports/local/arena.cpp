@@ -37,7 +37,7 @@ struct registry {
     std::mutex mutex;
     std::map<std::uint64_t, std::weak_ptr<arena>> arenas;
 };
-registry& all_arenas() noexcept {
+registry& all_arenas() {
     static auto* const r = new registry; // never destroyed: an arena may be disposed of by a static destructor
     return *r;
 }
