@@ -53,8 +53,8 @@ class endpoint {
     int64_t poll(completion* out, uint64_t capacity, std::string& why);
 
     // Before closing: lets the provider report what a broken connection has ended, and waits for it, not longer than
-    // `until`, while anything is in flight. rxm of libfabric 1.17 reads freed memory when the errors of outstanding reads first
-    // meet it inside fi_close.
+    // `until`, while anything is in flight. rxm of libfabric 1.17 reads freed memory when the errors of outstanding
+    // reads first meet it inside fi_close.
     void drain(deadline until) noexcept;
 
     int wait_fd() const noexcept { return wait_fd_; } // -1: the provider has no wait object, poll on a timer
