@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # ./test.sh --soak MINUTES [SEED]: the long run.
 #   1. the fault, model and corpus tests with all their repetitions (NIXL_TEST_LONG=1)
-#   2. libFuzzer on every decoder of foreign bytes, 60 s each (FUZZ_SECONDS), from the kept corpus
+#   2. libFuzzer on every decoder of foreign bytes, 60 s each, from the kept corpus; FUZZ_SECONDS=10 ./test.sh … shortens it
 #   3. everything mixed at random from the seed for MINUTES, every byte compared
 # A round that failed can be played again alone: Sdk.Native/build/release/tests/soak/nixl_soak 1 SEED LANE ROUND
 # Closes with one line and fails if anything did.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 
-[[ "${1:-}" =~ ^[0-9]+(\.[0-9]+)?$ ]] || { sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
+[[ "${1:-}" =~ ^[0-9]+(\.[0-9]+)?$ ]] || { sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 minutes=$1
 seed=${2:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 failed=()
 
 need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 clang-14 libclang-rt-14-dev iproute2 util-linux
+say "Soak of $minutes minutes with seed $seed"
 build_native release
 
 say "Faults, models and corpus with all repetitions"

@@ -10,6 +10,7 @@ namespace {
 
 class FabricRailDeath : public testing::Test {
   protected:
+    void SetUp() override { need_loopback_rails(); }
     void TearDown() override { hold(0); }
 
     static size_t open(const std::vector<nixl_rail_info_t>& rails) {

@@ -1,8 +1,10 @@
 // Two agents of this process with several rails between them, one loopback address each, and the means to cut one. The
-// control connection lies on 127.0.0.1, which is no rail's address here.
+// control connection lies on 127.0.0.1, which is no rail's address here. That needs sockets: a verbs device has one
+// address, and no connection that could be cut from here.
 #pragma once
 
 #include "fabric/pair.hpp"
+#include "support/test_network.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -12,6 +14,12 @@
 #include <string>
 
 namespace nixl::test {
+
+// What every test of this file's users begins with.
+inline void need_loopback_rails() {
+    if (target_is_passive())
+        GTEST_SKIP() << "rails are loopback addresses here, which " << test_provider() << " has not";
+}
 
 // "127.0.0.11,127.0.0.12,…"
 inline std::string rail_address(size_t rail) {

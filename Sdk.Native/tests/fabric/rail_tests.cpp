@@ -14,6 +14,8 @@ struct rails_case {
 
 class FabricRails : public testing::TestWithParam<rails_case> {
   protected:
+    void SetUp() override { need_loopback_rails(); }
+
     // Moves random blocks between differently laid out buffers and checks every byte of the destination.
     static void move_and_check(nixl_op_t op, const scattered& a_layout, const scattered& b_layout, uint64_t take,
                                const agent_options& options = {}) {
@@ -81,7 +83,12 @@ INSTANTIATE_TEST_SUITE_P(Numbers, FabricRails,
                              return std::to_string(given.param.a) + "_to_" + std::to_string(given.param.b);
                          });
 
-TEST(FabricRailShares, Small_writes_one_at_a_time_alternate) {
+class FabricRailShares : public testing::Test {
+  protected:
+    void SetUp() override { need_loopback_rails(); }
+};
+
+TEST_F(FabricRailShares, Small_writes_one_at_a_time_alternate) {
     const scattered layout({{4096, 0}}, 64);
     agent_pair p(layout.bytes(), layout.bytes(), with_rails(2), with_rails(2));
     ASSERT_TRUE(p.ok()) << p.why();
@@ -97,7 +104,7 @@ TEST(FabricRailShares, Small_writes_one_at_a_time_alternate) {
         EXPECT_EQ(r.operations - before[r.rail].operations, 32u) << r.rail;
 }
 
-TEST(FabricRailShares, One_large_write_is_split_and_one_below_the_minimum_is_not) {
+TEST_F(FabricRailShares, One_large_write_is_split_and_one_below_the_minimum_is_not) {
     const scattered layout({{1 << 20, 0}}, 1);
     const scattered small({{(256 << 10) - 1, 0}}, 1);
     agent_pair p(layout.bytes(), layout.bytes(), with_rails(2), with_rails(2));
@@ -121,7 +128,7 @@ TEST(FabricRailShares, One_large_write_is_split_and_one_below_the_minimum_is_not
     EXPECT_EQ(first_difference(p.b_memory, 1), all_match);
 }
 
-TEST(FabricRailShares, A_thousand_notifications_are_seen_only_after_their_data) {
+TEST_F(FabricRailShares, A_thousand_notifications_are_seen_only_after_their_data) {
     constexpr uint64_t rounds = 1000;
     const scattered layout({{4096, 0}, {97, 3}}, rounds);
     agent_pair p(layout.bytes(), layout.bytes(), with_rails(3), with_rails(3));
@@ -151,7 +158,7 @@ TEST(FabricRailShares, A_thousand_notifications_are_seen_only_after_their_data) 
     EXPECT_EQ(seen, rounds);
 }
 
-TEST(FabricRailShares, A_region_deregistered_while_it_is_written_changes_no_more_afterwards) {
+TEST_F(FabricRailShares, A_region_deregistered_while_it_is_written_changes_no_more_afterwards) {
     const scattered layout({{1 << 20, 0}}, 24);
     agent_pair p(layout.bytes(), layout.bytes(), with_rails(3), with_rails(2));
     ASSERT_TRUE(p.ok()) << p.why();
@@ -171,7 +178,7 @@ TEST(FabricRailShares, A_region_deregistered_while_it_is_written_changes_no_more
     EXPECT_EQ(p.a.result(sent).event.status, NIXL_SUCCESS);
 }
 
-TEST(FabricRailShares, A_rail_that_is_not_there_is_named) {
+TEST_F(FabricRailShares, A_rail_that_is_not_there_is_named) {
     agent_options options;
     options.fabric_rails = "127.0.0.1,192.0.2.7";
     const test_agent a("a", options);
@@ -179,7 +186,7 @@ TEST(FabricRailShares, A_rail_that_is_not_there_is_named) {
     EXPECT_NE(a.last_error().find("192.0.2.7"), std::string::npos) << a.last_error();
 }
 
-TEST(FabricRailShares, Auto_uses_the_loopback_interface_among_loopback_peers) {
+TEST_F(FabricRailShares, Auto_uses_the_loopback_interface_among_loopback_peers) {
     agent_options options;
     options.fabric_rails = "auto";
     const scattered layout({{4096, 0}}, 4);
@@ -188,7 +195,7 @@ TEST(FabricRailShares, Auto_uses_the_loopback_interface_among_loopback_peers) {
     EXPECT_EQ(p.a.rails(p.b_peer).size(), 1u);
 }
 
-TEST(FabricRailShares, Fifty_connections_leave_nothing_behind) {
+TEST_F(FabricRailShares, Fifty_connections_leave_nothing_behind) {
     const auto lowest_free = [] {
         int n = 0;
         while (n < 4096 && ::fcntl(n, F_GETFD) != -1)

@@ -4,6 +4,7 @@
 //
 // Prints a line every 10 s, and at the end counts and a verdict. Exit: 0 good, 1 something was wrong, 3 something hung.
 #include "core/deadline.hpp"
+#include "soak/efa_lane.hpp"
 #include "soak/initiator_lane.hpp"
 #include "soak/target_lane.hpp"
 
@@ -121,6 +122,8 @@ int main(int count, char** arguments) {
             lanes.push_back(std::make_unique<initiator_lane>(w, seed));
     if (only.empty() || only == "target")
         lanes.push_back(std::make_unique<target_lane>(std::vector<wire>(std::begin(wires), std::end(wires)), seed));
+    if (only.empty() || only == "efa")
+        lanes.push_back(std::make_unique<efa_lane>(seed));
     if (lanes.empty()) {
         std::fprintf(stderr, "there is no lane %s\n", only.c_str());
         return 2;

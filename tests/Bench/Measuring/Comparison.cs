@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Nixl.Sdk.Bench.Measuring;
@@ -5,6 +6,8 @@ namespace Nixl.Sdk.Bench.Measuring;
 /// <summary>Ours and the reference, measured in turns.</summary>
 internal sealed class Comparison
 {
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
+
     public Samples Ours { get; } = new();
 
     public Samples Reference { get; } = new();
@@ -15,12 +18,20 @@ internal sealed class Comparison
     /// <summary>How many times the reference's cost.</summary>
     public double Cost => Ours.Median / Reference.Median;
 
-    /// <summary>Each side once without counting, then in turns; seconds.</summary>
+    /// <summary>
+    /// Each side once or more without counting, until the code is what a program that runs for longer has: the runtime compiles a method
+    /// that is called often again, 100 ms after the last new one. Then in turns; seconds.
+    /// </summary>
     public static async Task<Comparison> AlternateAsync(int rounds, Func<Task<double>> ours, Func<Task<double>> reference)
     {
         var comparison = new Comparison();
-        await ours();
-        await reference();
+        var start = Stopwatch.GetTimestamp();
+        do
+        {
+            await ours();
+            await reference();
+        }
+        while (Stopwatch.GetElapsedTime(start) < WarmUp);
         for (var round = 0; round < rounds; round++)
         {
             comparison.Ours.Add(await ours());

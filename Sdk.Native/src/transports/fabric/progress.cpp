@@ -5,11 +5,13 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
+#include <linux/time_types.h>
 #include <span>
 
 namespace nixl::fabric {
@@ -22,10 +24,12 @@ constexpr uint64_t longest_sleep_ns = 3'600'000'000'000u; // the deadlines are l
 
 int wait_for_events(int set, std::span<::epoll_event> out, uint64_t timeout_ns) noexcept {
     const uint64_t ns = std::min(timeout_ns, longest_sleep_ns);
-    const ::timespec wait{static_cast<time_t>(ns / 1'000'000'000u), static_cast<long>(ns % 1'000'000'000u)};
-    const int n = ::epoll_pwait2(set, out.data(), static_cast<int>(out.size()), &wait, nullptr);
+    const ::__kernel_timespec wait{static_cast<int64_t>(ns / 1'000'000'000u),
+                                   static_cast<long long>(ns % 1'000'000'000u)};
+    // The call itself: its name in the C library is newer (2.35) than what the library may ask for.
+    const long n = ::syscall(SYS_epoll_pwait2, set, out.data(), static_cast<int>(out.size()), &wait, nullptr, 0);
     if (n >= 0 || errno != ENOSYS) {
-        return n;
+        return static_cast<int>(n);
     }
     // Linux before 5.11: milliseconds, rounded up.
     return ::epoll_wait(set, out.data(), static_cast<int>(out.size()), static_cast<int>((ns + 999'999u) / 1'000'000u));

@@ -1,6 +1,7 @@
 #include "transports/local/copiers.hpp"
 
 #include "core/deadline.hpp"
+#include "core/waiting.hpp"
 #include "transports/local/quiet_thread.hpp"
 
 #include <algorithm>
@@ -68,7 +69,7 @@ void copiers::help() noexcept {
         } else {
             std::unique_lock lock(mutex_);
             sleepers_.fetch_add(1, std::memory_order_seq_cst); // before more() looks: run() does it the other way round
-            changed_.wait(lock, [this] { return stop_.load() || more(); });
+            (void)wait_until(changed_, lock, deadline::never(), [this] { return stop_.load() || more(); });
             sleepers_.fetch_sub(1, std::memory_order_relaxed);
         }
     }
