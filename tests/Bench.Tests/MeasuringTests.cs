@@ -26,7 +26,7 @@ public sealed class MeasuringTests
     public async Task Sides_are_measured_in_turns_after_one_uncounted_round_each()
     {
         var order = new List<string>();
-        var result = await Comparison.AlternateAsync(3, () => Side("ours", 2), () => Side("reference", 3));
+        var result = await Comparison.AlternateAsync(3, () => Side("ours", 2), () => Side("reference", 3), TimeSpan.Zero);
         Assert.Equal(["ours", "reference", "ours", "reference", "ours", "reference", "ours", "reference"], order);
         Assert.Equal(3, result.Ours.Count);
         Assert.Equal(1.5, result.Speed); // the reference takes longer: ours is faster

@@ -6,7 +6,7 @@ namespace Nixl.Sdk.Bench.Measuring;
 /// <summary>Ours and the reference, measured in turns.</summary>
 internal sealed class Comparison
 {
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Usual = TimeSpan.FromSeconds(1);
 
     public Samples Ours { get; } = new();
 
@@ -22,7 +22,8 @@ internal sealed class Comparison
     /// Each side once or more without counting, until the code is what a program that runs for longer has: the runtime compiles a method
     /// that is called often again, 100 ms after the last new one. Then in turns; seconds.
     /// </summary>
-    public static async Task<Comparison> AlternateAsync(int rounds, Func<Task<double>> ours, Func<Task<double>> reference)
+    public static async Task<Comparison> AlternateAsync(
+        int rounds, Func<Task<double>> ours, Func<Task<double>> reference, TimeSpan? warmUp = null)
     {
         var comparison = new Comparison();
         var start = Stopwatch.GetTimestamp();
@@ -31,7 +32,7 @@ internal sealed class Comparison
             await ours();
             await reference();
         }
-        while (Stopwatch.GetElapsedTime(start) < WarmUp);
+        while (Stopwatch.GetElapsedTime(start) < (warmUp ?? Usual));
         for (var round = 0; round < rounds; round++)
         {
             comparison.Ours.Add(await ours());
