@@ -163,6 +163,37 @@ TEST_F(FabricHandshake, A_fence_is_answered_once_the_endpoint_is_closed_and_noti
     EXPECT_TRUE(target.next_notification().has_value());
 }
 
+// What was written through the first connection may be on its way still.
+TEST_F(FabricHandshake, An_initiator_that_connects_again_has_its_older_connection_closed_first) {
+    std::string why;
+    const auto library = fabric::library::load("libfabric.so.1", why);
+    const std::shared_ptr<const fabric::domain> d =
+        fabric::domain::open(library, test_provider(), test_host(), {}, why);
+    ASSERT_NE(d, nullptr) << why;
+    std::vector<std::unique_ptr<fabric::endpoint>> own;
+    const auto endpoint_of = [&](stranger& s) {
+        own.push_back(fabric::endpoint::open(d, nullptr, 64, why));
+        ASSERT_NE(own.back(), nullptr) << why;
+        s.endpoint.addresses.front() = own.back()->address();
+    };
+    stranger first(target);
+    stranger again(target);
+    stranger other(target);
+    other.hello.initiator_incarnation = 8;
+    for (stranger* s : {&first, &other, &again}) {
+        ASSERT_NO_FATAL_FAILURE(endpoint_of(*s));
+        ASSERT_NO_FATAL_FAILURE(s->greet());
+        ASSERT_TRUE(s->welcomed) << s->reason.text;
+    }
+    EXPECT_TRUE(first.drive([&] { return first.ended; }, second_ns));
+    EXPECT_EQ(first.reason.status, NIXL_ERR_REMOTE_DISCONNECT) << first.reason.text;
+    for (stranger* s : {&other, &again}) {
+        EXPECT_NE(s->session->notify({}), 0u);
+        s->session->flush();
+        EXPECT_TRUE(s->drive([&] { return s->acknowledged == 1; })) << s->reason.text;
+    }
+}
+
 TEST_F(FabricHandshake, Noise_on_the_port_harms_nobody) {
     stranger s(target);
     for (int i = 0; i < 5; ++i) {

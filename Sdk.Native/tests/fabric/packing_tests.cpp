@@ -129,6 +129,19 @@ TEST(Packing, Few_pieces_and_large_pieces_go_directly) {
     EXPECT_EQ(operations, 24u);
 }
 
+// What is larger than the limit goes directly, in chunks that may be smaller than it.
+TEST(Packing, Chunks_smaller_than_what_is_packed) {
+    uint64_t operations = 0;
+    ASSERT_NO_FATAL_FAILURE(write_and_check(scattered({{9u << 20, 64}}, 3), scattered({{9u << 20, 0}}, 3), 2,
+                                            with_packing(NIXL_PACKING_ALWAYS), {}, operations));
+    agent_options small_chunks = with_packing(NIXL_PACKING_ALWAYS);
+    small_chunks.packing_piece_bytes = 100'000;
+    small_chunks.chunk_bytes = 30'000;
+    ASSERT_NO_FATAL_FAILURE(write_and_check(scattered({{4096, 9}, {300'001, 64}}, 30),
+                                            scattered({{4096, 0}, {300'001, 0}}, 30), 20, small_chunks, {},
+                                            operations));
+}
+
 TEST(Packing, Neighbours_are_merged_before_they_are_packed) {
     const scattered layout({{4096, 0}}, 2000);
     agent_pair p(layout.bytes(), layout.bytes());
@@ -223,9 +236,10 @@ TEST(Packing, A_region_deregistered_during_packed_writes_changes_no_more_afterwa
     const nixl_event_t& e = p.a.result(operations.back()).event;
     EXPECT_EQ(e.status, NIXL_ERR_NOT_FOUND);
     EXPECT_GE(e.address, reinterpret_cast<uint64_t>(p.b_memory.data()));
-    EXPECT_EQ(e.length % 4096, 0u);
-    ASSERT_LT(e.entry, b_ids.size());
-    EXPECT_EQ(e.address, reinterpret_cast<uint64_t>(p.b_memory.data()) + layout.offset(0, b_ids[e.entry]));
+    ASSERT_LT(e.entry, b_ids.size()); // a slot's last piece is cut where the slot ends
+    const uint64_t block = reinterpret_cast<uint64_t>(p.b_memory.data()) + layout.offset(0, b_ids[e.entry]);
+    EXPECT_GE(e.address, block);
+    EXPECT_LT(e.address, block + 4096);
     EXPECT_EQ(first_not_poison(p.b_memory), all_match);
     const uint64_t sent = p.a.notify(p.b_peer, bytes_of("still there")); // the connection has survived it
     ASSERT_TRUE(p.a.wait_quiesced(sent));

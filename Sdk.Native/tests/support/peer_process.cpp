@@ -68,8 +68,14 @@ peer_process::~peer_process() {
 }
 
 void peer_process::signal(int number) {
-    if (pid_ > 0)
-        ::kill(pid_, number);
+    if (pid_ <= 0)
+        return;
+    ::kill(pid_, number);
+    // Its threads go on until each has taken the signal; the last of them makes the process a stopped one.
+    if (number == SIGSTOP) {
+        siginfo_t info{};
+        ::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED);
+    }
 }
 
 void peer_process::kill_now() {

@@ -1,6 +1,5 @@
 #include "transports/fabric/endpoint.hpp"
 
-#include "core/deadline.hpp"
 #include "transports/fabric/efa.hpp"
 
 #include <netinet/in.h>
@@ -18,10 +17,6 @@
 namespace nixl::fabric {
 
 namespace {
-
-// How long drain() waits for operations in flight. The progress thread stands still meanwhile: only a peer that is
-// silent, not gone, costs all of it.
-constexpr uint64_t drain_wait_ns = 50'000'000;
 
 bool wildcard(const void* address, size_t length) {
     if (address == nullptr || length == 0) {
@@ -200,9 +195,8 @@ void endpoint::ended(const void* context) noexcept {
     outstanding_ -= context != nullptr && outstanding_ != 0 ? 1 : 0;
 }
 
-void endpoint::drain() noexcept {
+void endpoint::drain(deadline until) noexcept {
     std::array<::fi_cq_entry, 64> entries; // NOLINT: filled by fi_cq_read
-    const deadline until = deadline::after(drain_wait_ns);
     for (int quiet = 0, rounds = 0; quiet < 8 && rounds < 4096; ++rounds) {
         const ssize_t n = fi_cq_read(queue_.get(), entries.data(), entries.size());
         if (n == -FI_EAVAIL) {

@@ -2,6 +2,7 @@
 // fences exactly that peer. Owned and used by the progress thread alone.
 #pragma once
 
+#include "core/deadline.hpp"
 #include "transports/fabric/domain.hpp"
 
 #include <sys/socket.h>
@@ -51,10 +52,10 @@ class endpoint {
     // queue itself failed, with a sentence in `why`.
     int64_t poll(completion* out, uint64_t capacity, std::string& why);
 
-    // Before closing: lets the provider report what a broken connection has ended, and waits a bounded time for it
-    // while anything is in flight. rxm of libfabric 1.17 reads freed memory when the errors of outstanding reads first
-    // meet it inside fi_close.
-    void drain() noexcept;
+    // Before closing: lets the provider report what a broken connection has ended, and waits for it, not longer than
+    // `until`, while anything is in flight. rxm of libfabric 1.17 reads freed memory when the errors of outstanding
+    // reads first meet it inside fi_close.
+    void drain(deadline until) noexcept;
 
     int wait_fd() const noexcept { return wait_fd_; } // -1: the provider has no wait object, poll on a timer
     // True if sleeping on wait_fd() cannot miss an event. Must be asked before every sleep.

@@ -372,6 +372,17 @@ void engine::accepted(control::unique_fd socket, uint64_t now) {
     }
 }
 
+// Its end may be on its way still, and so may what was written through it: nothing of that shall arrive after what is
+// written over the new connection.
+void engine::inbound_joins(inbound& l) {
+    const std::set<inbound*> open = inbound_; // closing takes them out
+    for (inbound* older : open) {
+        if (l.replaces(*older)) {
+            older->close(fail(NIXL_ERR_REMOTE_DISCONNECT, "the initiator has connected again"));
+        }
+    }
+}
+
 void engine::inbound_open(inbound& l) {
     --greeting_;
     inbound_.insert(&l);

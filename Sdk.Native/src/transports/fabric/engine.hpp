@@ -48,6 +48,7 @@ class engine final : private inbound_owner {
     bool each_round(uint64_t now); // progress thread, as everything below
     void take(request& r, uint64_t now);
     void accepted(control::unique_fd socket, uint64_t now);
+    void inbound_joins(inbound& l) override;
     void inbound_open(inbound& l) override;
     void inbound_revoked(inbound& l, uint64_t key) override;
     void inbound_closed(inbound& l) override;

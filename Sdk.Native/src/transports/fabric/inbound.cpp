@@ -33,7 +33,7 @@ class inbound::sender final : public notification_sender {
 
 std::shared_ptr<inbound> inbound::accept(environment& env, inbound_owner& owner, control::unique_fd socket,
                                          uint64_t now) {
-    std::shared_ptr<inbound> l(new inbound(env, owner));
+    std::shared_ptr<inbound> l(new inbound(env, owner, now));
     auto session = control::session::receive(std::move(socket), l->session_settings(greeting_ns), *l, now);
     return l->attach(std::move(session)).ok() ? l : nullptr;
 }
@@ -78,6 +78,7 @@ void inbound::opened(endpoint_list endpoints, const std::string& why) {
         session_->refuse(f);
         return update_session();
     }
+    owner_.inbound_joins(*this);
     endpoint_names names = rail_names();
     encode(names.scratch, env_.scratch->published());
     std::string bytes;
@@ -93,6 +94,11 @@ void inbound::opened(endpoint_list endpoints, const std::string& why) {
     }
     owner_.inbound_open(*this);
     update_session();
+}
+
+bool inbound::replaces(const inbound& other) const noexcept {
+    return &other != this && other.sender_->name() == sender_->name() &&
+           other.sender_->incarnation() == sender_->incarnation() && other.accepted_ns_ <= accepted_ns_;
 }
 
 bool inbound::advance(uint64_t) {

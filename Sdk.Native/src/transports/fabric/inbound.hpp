@@ -19,6 +19,8 @@ class inbound;
 // What an inbound connection tells the transport.
 class inbound_owner {
   public:
+    // It is about to be let in.
+    virtual void inbound_joins(inbound& l) = 0;
     virtual void inbound_open(inbound& l) = 0;
     virtual void inbound_revoked(inbound& l, uint64_t key) = 0;
     virtual void inbound_closed(inbound& l) = 0;
@@ -44,10 +46,12 @@ class inbound final : public link {
     void revoke(uint64_t key);
     // Closes the endpoints, then says why: the fence against this peer.
     void close(const failure& why);
+    // An initiator has one connection at a time: the one that it made before this is over for it.
+    bool replaces(const inbound& other) const noexcept;
 
   private:
     class sender;
-    inbound(environment& env, inbound_owner& owner) : link(env), owner_(owner) {}
+    inbound(environment& env, inbound_owner& owner, uint64_t now) : link(env), owner_(owner), accepted_ns_(now) {}
 
     void opened(endpoint_list endpoints, const std::string& why) override;
     void on_hello(control::session& s, const control::hello& m) override;
@@ -66,6 +70,7 @@ class inbound final : public link {
     void ended();
 
     inbound_owner& owner_;
+    const uint64_t accepted_ns_;
     std::shared_ptr<sender> sender_;
     std::vector<std::string> peer_endpoints_;
     std::unique_ptr<packing::scatterer> scatterer_; // once the peer has asked for a ring

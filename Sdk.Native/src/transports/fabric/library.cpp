@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <mutex>
 #include <vector>
 
@@ -54,8 +53,8 @@ class signal_keeper {
     std::array<bool, 32> known_{};
 };
 
-// libfabric reads its environment once, in the first call. What must be otherwise than its defaults is there for that
-// moment only.
+// libfabric reads its environment once, in the first call, and has no other way to be told. What must be otherwise than
+// its defaults is there for that moment only: once for each library in the life of the process.
 struct variable {
     const char* name;
     const char* value;
@@ -77,16 +76,12 @@ constexpr std::array variables = {
 // NOLINTBEGIN(concurrency-mt-unsafe)
 // Not with setenv: that moves and frees the array which another thread may be reading at this moment, in getenv or
 // while it starts a program (posix_spawn then fails with EFAULT). Both arrays here live for ever; only the pointer
-// changes.
+// changes. The strings are the process's own.
 class environment_for_loading {
   public:
-    environment_for_loading() : before_(environ) {
-        static auto* const made = new std::map<char**, char**>; // by what it was made from; under the caller's lock
-        char**& ours = (*made)[before_];
-        if (ours == nullptr) {
-            ours = with_variables(before_);
-        }
-        ours_ = ours;
+    environment_for_loading() : before_(environ), ours_(with_variables(before_)) {
+        static auto* const kept = new std::vector<char**>; // under the caller's lock
+        kept->push_back(ours_);
         __atomic_store_n(&environ, ours_, __ATOMIC_RELEASE);
     }
     ~environment_for_loading() {
@@ -114,13 +109,18 @@ class environment_for_loading {
     }
 
     char** const before_;
-    char** ours_ = nullptr;
+    char** const ours_;
 };
 // NOLINTEND(concurrency-mt-unsafe)
 
-void read_environment(const library& l) {
+void read_environment(const library& l, void* handle) {
     static std::mutex one_at_a_time;
+    static auto* const done = new std::vector<void*>; // one library, one handle, for ever
     const std::lock_guard lock(one_at_a_time);
+    if (std::find(done->begin(), done->end(), handle) != done->end()) {
+        return;
+    }
+    done->push_back(handle);
     const environment_for_loading ours;
     // Any question starts the library; this one asks no device anything.
     ::fi_info* hints = l.dupinfo(nullptr);
@@ -204,7 +204,7 @@ std::shared_ptr<library> library::load_file(const std::string& name, std::string
         return nullptr;
     }
     l->file_ = file_of(handle, name);
-    read_environment(*l);
+    read_environment(*l, handle);
     return l;
 }
 

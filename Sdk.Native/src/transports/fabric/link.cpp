@@ -146,20 +146,21 @@ bool link::insert_peers(const std::vector<std::string>& addresses, std::string& 
     return true;
 }
 
-void link::drop(rail& r) noexcept {
+void link::drop(rail& r, deadline until) noexcept {
     if (r.path == nullptr) {
         return;
     }
     if (r.path->wait_fd() >= 0) {
         env_.loop.unwatch(r.path->wait_fd());
     }
-    r.path->drain();
+    r.path->drain(until);
     r.path.reset();
 }
 
 void link::drop_rails() noexcept {
+    const deadline until = deadline::after(drain_wait_ns);
     for (rail& r : rails_) {
-        drop(r);
+        drop(r, until);
     }
 }
 

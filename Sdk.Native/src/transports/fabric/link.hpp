@@ -83,7 +83,7 @@ class link : public driven,
     // Tells the endpoints their peers; false and the reason if one does not fit.
     bool insert_peers(const std::vector<std::string>& addresses, std::string& why);
     // Closes it: from here on the provider touches no memory on behalf of this rail.
-    void drop(rail& r) noexcept;
+    void drop(rail& r) noexcept { drop(r, deadline::after(drain_wait_ns)); }
     void drop_rails() noexcept;
 
     control::session_settings session_settings(uint64_t handshake_ns) const noexcept;
@@ -94,6 +94,11 @@ class link : public driven,
     std::array<completion, 64> polled_; // scratch of advance(): a poll makes nothing
 
   private:
+    // How long closing waits for operations in flight, however many rails it closes. The progress thread stands still
+    // meanwhile: only a peer that is silent, not gone, costs all of it.
+    static constexpr uint64_t drain_wait_ns = 50'000'000;
+    void drop(rail& r, deadline until) noexcept;
+
     uint32_t watched_ = 0; // epoll events of the session's socket
     int watched_fd_ = -1;
 };

@@ -30,6 +30,7 @@ struct alignas(64) operation {
     uint64_t entry = 0;
     uint32_t rail = 0;     // that it was given to
     uint32_t attempts = 0; // how often it was given to one
+    int32_t refused = 0;   // aside, repeating: the provider's error for it; 0: its rail was closed over it
     place where = place::waiting;
     uint32_t slot = packing::no_slot; // a packed one: of which the pieces are; it has no memory of its own
     operation* next = nullptr;        // of the free ones, or of those to be repeated

@@ -16,10 +16,6 @@ constexpr uint64_t bulk_piece = 64u << 10; // pieces of this size and more leave
 constexpr uint64_t smallest_share = 128u << 10;
 constexpr uint64_t share_unit = 4096; // parts begin at whole pages of the run
 
-// An operation is given to at most this many rails. One with a wrong key kills each of them (tcp ends everything in
-// flight for it) and must not take them all; two that really die one after the other are survived.
-constexpr uint32_t most_attempts = 3;
-
 // Errors that say "this connection is gone", not "this operation was wrong".
 bool connection_error(int error) noexcept {
     switch (error) {
@@ -138,7 +134,19 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
     if (!r.cursor.peek(share(r), p)) {
         return posted::yes; // done; the caller moves it on
     }
-    if (r.packed && p.length < env_.packing.piece_bytes) {
+    const auto refuse = [&](failure f) {
+        settle(r, f.at(p.entry, p.remote, p.length));
+        quiesce_if_idle(r);
+        return posted::failed;
+    };
+    const registration* local = registration::of(*p.local_memory);
+    if (local == nullptr) {
+        return refuse(fail(NIXL_ERR_NOT_SUPPORTED, "the fabric transport cannot move the local memory at %p",
+                           static_cast<void*>(p.local)));
+    }
+    // By its run, as pack_slot() sees it: a part for one rail, or a chunk, may be shorter than what is packed.
+    if (piece run; r.packed && p.length < env_.packing.piece_bytes && r.cursor.peek(env_.packing.piece_bytes, run) &&
+                   run.length < env_.packing.piece_bytes) {
         if (!packer_.refused()) {
             r.run_left = 0;
             move(r, packing_stage);
@@ -146,20 +154,10 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
         }
         r.packed = false;
     }
-    const auto refuse = [&](failure f) {
-        settle(r, f.at(p.entry, p.remote, p.length));
-        quiesce_if_idle(r);
-        return posted::failed;
-    };
     failure why;
     const advertised_key* key = key_of(p, why);
     if (key == nullptr) {
         return refuse(why);
-    }
-    const registration* local = registration::of(*p.local_memory);
-    if (local == nullptr) {
-        return refuse(fail(NIXL_ERR_NOT_SUPPORTED, "the fabric transport cannot move the local memory at %p",
-                           static_cast<void*>(p.local)));
     }
     // A piece larger than the window goes alone.
     if (operations_.in_use() != 0) {
@@ -183,6 +181,7 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
     op->length = p.length;
     op->entry = p.entry;
     op->attempts = 0;
+    op->refused = 0;
     if (const int64_t rc = launch(*op, now); rc != 0) {
         operations_.give_back(*op);
         if (rc == -FI_EAGAIN) {
@@ -261,6 +260,7 @@ int64_t outbound::launch(operation& op, uint64_t now) {
         op.rail = over->index;
         op.where = operation::place::flying;
         ++op.attempts;
+        op.refused = 0;
         if (over->in_flight_operations == 0) {
             over->moved_ns = now;
         }
@@ -331,11 +331,13 @@ void outbound::completed(operation& op, const completion& c, uint64_t now) {
     f.system(c.error).at(op.entry, op.remote, op.length).of(peer_->name());
     if (connection_error(c.error)) {
         if (lose(over, c.text, now)) {
-            if (op.attempts < most_attempts) {
-                op.where = operation::place::aside;
-                return;
-            }
-        } else if (lost_at_ == 0) {
+            // Also after the last attempt: until the fence its bytes may still arrive, in memory or in a slot that
+            // would be used again.
+            op.where = operation::place::aside;
+            op.refused = c.error;
+            return;
+        }
+        if (lost_at_ == 0) {
             lost_at_ = now; // give_up_lost or on_closed follows and settles with what it then knows
             lost_ = f;
         }

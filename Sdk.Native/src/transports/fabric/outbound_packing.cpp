@@ -73,6 +73,10 @@ outbound::posted outbound::pack_slot(request& r, uint64_t now) {
             }
             region = p.remote_memory;
         }
+        if (registration::of(*p.local_memory) == nullptr) { // post_piece() refuses it
+            large = true;
+            break;
+        }
         const uint64_t length = std::min(p.length, room);
         if (!packer_.add(p.local, length, p.remote, key->name(), p.entry)) {
             break;
@@ -91,6 +95,7 @@ outbound::posted outbound::pack_slot(request& r, uint64_t now) {
     op->entry = first.entry;
     op->length = packer_.payload();
     op->attempts = 0;
+    op->refused = 0;
     op->region = nullptr; // the peer looks at its registrations when it scatters
     op->remote_memory = nullptr;
     count_posted(r, *op, now);

@@ -6,6 +6,14 @@
 
 namespace nixl::fabric {
 
+namespace {
+
+// An operation fails when so many rails have ended it with an error. One with a wrong key kills each of them (tcp ends
+// everything in flight for it) and must not take them all; two that really die one after the other are survived.
+constexpr uint32_t most_attempts = 3;
+
+} // namespace
+
 size_t outbound::rails_left() const noexcept {
     return static_cast<size_t>(std::count_if(rails_.begin(), rails_.end(), [](const rail& r) { return r.open(); }));
 }
@@ -83,7 +91,15 @@ bool outbound::repeat_operations(uint64_t now) {
     while (!repeats_.empty() && state_ == state::open) {
         operation& op = repeats_.front();
         failure f = op.region != nullptr ? revoked(*op.region, op.remote_memory) : failure::success();
-        if (f.ok() && !op.owner->settled) {
+        if (op.owner->settled) {
+            f = fail(NIXL_ERR_CANCELED, "its request was over"); // not done: counted nowhere
+        } else if (op.refused != 0 && op.attempts >= most_attempts) {
+            f = fail(NIXL_ERR_BACKEND, "%s of %" PRIu64 " bytes at 0x%" PRIx64 " of peer '%s' failed on %u rails: %s",
+                     op.owner->op == NIXL_OP_WRITE ? "a write" : "a read", op.length, op.remote, peer_->name().c_str(),
+                     op.attempts, rails_[op.rail].death.c_str())
+                    .system(op.refused);
+        }
+        if (f.ok()) {
             const int64_t rc = launch(op, now);
             if (rc == -FI_EAGAIN) {
                 blocked_ = true;
@@ -98,7 +114,7 @@ bool outbound::repeat_operations(uint64_t now) {
         }
         repeats_.pop_front();
         any = true;
-        ended(op, f.at(op.entry, op.remote, op.length), now); // it failed, or its request has been settled meanwhile
+        ended(op, f.at(op.entry, op.remote, op.length), now);
     }
     if (any && !revoking_.empty()) {
         answer_revokes();
