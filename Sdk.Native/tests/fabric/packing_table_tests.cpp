@@ -186,6 +186,26 @@ TEST_F(PackingScatter, A_region_that_this_process_may_not_write_is_refused_not_a
     ::munmap(only_read, page);
 }
 
+TEST_F(PackingScatter, A_region_with_a_guard_page_in_it_or_a_hole_is_refused_not_a_crash) {
+    void* five = ::mmap(nullptr, 5 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(five, MAP_FAILED);
+    auto* at = static_cast<std::byte*>(five);
+    ASSERT_EQ(::mprotect(at + page, page, PROT_NONE), 0);
+    ASSERT_EQ(::munmap(at + 3 * page, page), 0);
+    const auto address = [&](uint64_t n) { return reinterpret_cast<uint64_t>(at + n * page); };
+    granted.add(77, address(0), 3 * page); // a guard page in the middle
+    granted.add(78, address(2), 3 * page); // a hole
+    granted.add(79, address(2), page);
+    ASSERT_EQ(run_one(pack(0, {{address(1), 8, 0}}, 77)), nullptr);
+    EXPECT_EQ(answer.status, NIXL_ERR_PERMISSION);
+    ASSERT_EQ(run_one(pack(0, {{address(3), 8, 0}}, 78)), nullptr);
+    EXPECT_EQ(answer.status, NIXL_ERR_PERMISSION);
+    ASSERT_EQ(run_one(pack(0, {{address(3) - 8, 8, 0}}, 79)), nullptr);
+    EXPECT_EQ(answer.status, NIXL_SUCCESS);
+    ::munmap(at, 3 * page);
+    ::munmap(at + 4 * page, page);
+}
+
 TEST_F(PackingScatter, Slots_and_sequences_that_cannot_be_are_protocol_errors) {
     const filled good = pack(1, {{base, 8, 0}});
     filled m = good;

@@ -159,9 +159,12 @@ outbound::posted outbound::post_piece(request& r, uint64_t now) {
     if (key == nullptr) {
         return refuse(why);
     }
-    // A piece larger than the window goes alone.
+    // A piece larger than the window goes alone. A packed slot that waits has its room: beside a request that fills the
+    // window with pieces it would never find any.
     if (operations_.in_use() != 0) {
-        if (in_flight_bytes_ + p.length > env_.settings.window_bytes) {
+        const bool slot_waits = !packing_.empty() && packer_.ready();
+        if (in_flight_bytes_ + p.length + (slot_waits ? packer_.slot_bytes() : 0) > env_.settings.window_bytes ||
+            (slot_waits && operations_.in_use() + 1 >= operations_.size())) {
             return posted::wait;
         }
         if (p.length >= bulk_piece && in_flight_bytes_ + p.length > env_.bulk_bytes(rails_left())) {

@@ -1,31 +1,41 @@
 #include "transports/fabric/packing/granted.hpp"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 
 namespace nixl::fabric::packing {
 
 namespace {
 
-// Memory that was registered to be read from may be mapped read-only. A device would refuse a write into it; a copy of
-// ours would end the process, at a peer's wish. Looks at the first and last page only: a mapping has one protection.
-bool can_write(uint64_t base, uint64_t length) noexcept {
-    const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-    const auto writable_page = [page](uint64_t at) {
-        // Maps the page for writing, changes nothing. EINVAL where it is not mapped for that; kernels before 5.14 say
-        // EINVAL to everything, and are then told apart by a page of our own.
-        void* address = reinterpret_cast<void*>(at & ~(page - 1));
-        return ::madvise(address, page, 23 /* MADV_POPULATE_WRITE */) == 0 || errno == EAGAIN;
-    };
-    alignas(64) static uint64_t own = 0; // NOLINT: its page is what matters
-    if (!writable_page(reinterpret_cast<uint64_t>(&own))) {
-        return true; // the kernel cannot tell
+// Memory that was registered to be read from may be mapped read-only, or have a guard page in it. A device would refuse
+// a write into that; a copy of ours would end the process, at a peer's wish. So every mapping of the region is looked
+// at, once. (Memory that is unmapped while it is registered is its owner's mistake, as for a device.)
+bool can_write(uint64_t base, uint64_t length, bool& looked) noexcept {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> maps(std::fopen("/proc/self/maps", "re"), &std::fclose);
+    looked = maps != nullptr;
+    if (!looked) {
+        return false; // no descriptor left, say: not stored now, and looked at again the next time
     }
-    return writable_page(base) && writable_page(base + length - 1);
+    const uint64_t end = base + length;
+    uint64_t known = base; // writable up to here
+    char* line = nullptr;
+    size_t room = 0;
+    while (known<end&& ::getline(&line, &room, maps.get())> 0) {
+        char* at = nullptr;
+        const uint64_t from = std::strtoull(line, &at, 16);
+        const uint64_t to = *at == '-' ? std::strtoull(at + 1, &at, 16) : 0; // "from-to rwxp …"
+        if (to <= known) {
+            continue;
+        }
+        if (from > known || at[0] != ' ' || at[1] == '\0' || at[2] != 'w') {
+            break;
+        }
+        known = to;
+    }
+    std::free(line); // NOLINT: getline's
+    return known >= end;
 }
 
 } // namespace
@@ -65,8 +75,7 @@ const granted_region* granted_regions::acquire(uint64_t key) noexcept {
     }
     granted_region& region = *found->second;
     if (!region.probed) {
-        region.probed = true;
-        region.writable = can_write(region.base, region.length);
+        region.writable = can_write(region.base, region.length, region.probed);
     }
     ++region.in_use;
     return &region;
