@@ -36,8 +36,8 @@ inbox::~inbox() {
 }
 
 void inbox::signal() noexcept {
-    if (waiters_ > 0)
-        ready_.notify_one();
+    if (waiters_ > 0) // all: they wait for different things
+        ready_.notify_all();
     if (fd_ >= 0 && !fd_readable_) {
         const uint64_t one = 1;
         fd_readable_ = ::write(fd_, &one, sizeof one) == sizeof one;

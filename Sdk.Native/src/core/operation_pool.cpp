@@ -20,6 +20,7 @@ void operation::reset() noexcept {
     stage = 0;
     settled = failed = packed = false;
     outstanding_operations = outstanding_bytes = 0;
+    run_left = run_share = 0;
     bytes_done = operations = 0;
     notification_sequence = 0;
     started_ns = data_done_ns = settled_ns = 0;

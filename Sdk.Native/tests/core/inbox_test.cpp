@@ -101,6 +101,28 @@ TEST(inbox, the_event_fd_is_readable_exactly_while_something_waits) {
     EXPECT_EQ(box.read(header, payload, 3).status, NIXL_ERR_NOT_FOUND);
 }
 
+TEST(inbox, everybody_who_waits_for_it_is_told) {
+    counting_reader reader;
+    for (int round = 0; round < 20; ++round) {
+        inbox box(reader);
+        event_node node(node_type::operation);
+        std::vector<std::thread> waiters;
+        for (int i = 0; i < 3; ++i)
+            waiters.emplace_back([&] { EXPECT_TRUE(box.wait(deadline::after(patience)).ok()); });
+        waiters.emplace_back([&] {
+            uint32_t what = 0;
+            EXPECT_TRUE(box.wait_new(deadline::after(patience), what).ok());
+            EXPECT_EQ(what, uint32_t{NIXL_WAIT_EVENTS});
+        });
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        report(box, node, NIXL_EVENT_OUTCOME);
+        const uint64_t told = now_ns();
+        for (auto& w : waiters)
+            w.join();
+        ASSERT_LT(now_ns() - told, patience / 2); // by the event and not by the end of their time
+    }
+}
+
 TEST(inbox, wait_ends_by_event_by_wake_and_by_time) {
     counting_reader reader;
     inbox box(reader);

@@ -6,6 +6,7 @@
 #include "fabric/pair.hpp"
 #include "support/test_network.hpp"
 #include "transports/fabric/endpoint.hpp"
+#include "transports/fabric/packing/messages.hpp"
 #include "transports/fabric/wire.hpp"
 
 #include <poll.h>
@@ -68,6 +69,8 @@ class stranger final : public control::session_events {
     void on_notify_ack(control::session&, const control::notify_ack&) override { ++acknowledged; }
     void on_credit(control::session&) override {}
     bool on_message(control::session&, control::received_frame& frame) override {
+        if (control::extension e; frame.header.type == control::message_type::extension)
+            return control::decode(frame.body, e) == nullptr && fabric::packing::decode(e.bytes, ring);
         control::fence_ack m;
         if (frame.header.type != control::message_type::fence_ack || control::decode(frame.body, m) != nullptr)
             return false;
@@ -88,6 +91,7 @@ class stranger final : public control::session_events {
     bool welcomed = false;
     bool ended = false;
     failure reason;
+    fabric::packing::ring ring; // its key is gone
     uint64_t fenced = 0;
     uint64_t acknowledged = 0;
 };
@@ -161,6 +165,30 @@ TEST_F(FabricHandshake, A_fence_is_answered_once_the_endpoint_is_closed_and_noti
     s.session->flush();
     EXPECT_TRUE(s.drive([&] { return s.acknowledged == 1; })) << s.reason.text;
     EXPECT_TRUE(target.next_notification().has_value());
+}
+
+TEST_F(FabricHandshake, One_peer_does_not_get_the_staging_memory_of_all) {
+    using fabric::packing::message_kind;
+    stranger s(target);
+    std::string why;
+    const auto library = fabric::library::load("libfabric.so.1", why);
+    const std::shared_ptr<const fabric::domain> d =
+        fabric::domain::open(library, test_provider(), test_host(), {}, why);
+    ASSERT_NE(d, nullptr) << why;
+    const auto own = fabric::endpoint::open(d, nullptr, 64, why);
+    ASSERT_NE(own, nullptr) << why;
+    s.endpoint.addresses.front() = own->address();
+    ASSERT_NO_FATAL_FAILURE(s.greet());
+    ASSERT_TRUE(s.welcomed) << s.reason.text;
+    const auto wanted = fabric::packing::encode(fabric::packing::ring_wanted{64, 2u << 20}); // the whole limit
+    s.session->send(control::extension{static_cast<uint32_t>(message_kind::ring_wanted), wanted.view()});
+    s.session->flush();
+    ASSERT_TRUE(s.drive([&] { return s.ring.slots != 0; })) << s.reason.text;
+    EXPECT_LE(uint64_t{s.ring.slots} * s.ring.slot_bytes, 4u << 20);
+    // It is asked for once.
+    s.session->send(control::extension{static_cast<uint32_t>(message_kind::ring_wanted), wanted.view()});
+    s.session->flush();
+    EXPECT_TRUE(s.drive([&] { return s.ended; }));
 }
 
 // What was written through the first connection may be on its way still.

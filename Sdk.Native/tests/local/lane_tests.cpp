@@ -3,6 +3,7 @@
 #include "local/harness.hpp"
 #include "local/memory.hpp"
 #include "support/pattern.hpp"
+#include "support/process_resources.hpp"
 #include "transports/local/lane.hpp"
 
 #include <gtest/gtest.h>
@@ -127,9 +128,31 @@ TEST_F(lanes, notifications_keep_their_order_whoever_sends_them) {
     EXPECT_FALSE(sent.empty());
 }
 
+TEST_F(lanes, a_small_write_in_several_chunks_is_not_overtaken) {
+    start();
+    a->settings.chunk_bytes = 4096;
+    fill_pattern(near.all, 8);
+    for (unsigned round = 0; round < 100; ++round) {
+        auto first = write(shuffled(12, pieces, round), "first");
+        auto second_write = write({round % pieces}, "second");
+        auto third = a->notification(target, "third");
+        a->submit(*first);
+        const bool second_done = post(*second_write);
+        const bool third_done = post(*third);
+        for (const char* const expected : {"first", "second", "third"}) {
+            const auto got = b->next_arrival();
+            ASSERT_TRUE(got.has_value());
+            ASSERT_EQ(expected, std::string(got->payload.begin(), got->payload.end())) << "round " << round;
+        }
+        ASSERT_EQ(NIXL_SUCCESS, a->wait(*first));
+        ASSERT_EQ(NIXL_SUCCESS, second_done ? NIXL_SUCCESS : a->wait(*second_write));
+        ASSERT_EQ(NIXL_SUCCESS, third_done ? NIXL_SUCCESS : a->wait(*third));
+    }
+}
+
 TEST_F(lanes, not_one_byte_changes_after_deregister_returns) {
     start();
-    for (unsigned round = 0; round < 20; ++round) {
+    for (std::uint64_t round = 0, rounds = repetitions(20, 1000); round < rounds; ++round) {
         std::atomic<bool> stop{false};
         std::atomic<int> written{0};
         std::thread poster([&] {
@@ -157,7 +180,7 @@ TEST_F(lanes, not_one_byte_changes_after_deregister_returns) {
 TEST_F(lanes, posters_meet_the_end_of_their_connection) {
     start();
     std::mt19937 random(3);
-    for (unsigned round = 0; round < 60; ++round) {
+    for (std::uint64_t round = 0, rounds = repetitions(60, 1000); round < rounds; ++round) {
         std::atomic<bool> stop{false};
         std::atomic<int> written{0};
         std::vector<std::thread> posters;

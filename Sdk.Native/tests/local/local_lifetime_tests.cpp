@@ -142,6 +142,27 @@ TEST(local_disconnect, settles_what_is_in_flight_and_what_comes_after) {
     EXPECT_EQ(NIXL_ERR_STALE_PEER, a.run(*after));
 }
 
+TEST(local_disconnect, a_peer_that_is_kept_holds_nothing_of_its_connection) {
+    endpoint a("a");
+    endpoint b("b");
+    std::vector<std::shared_ptr<peer>> kept; // as the agent keeps them, to answer for them
+    std::size_t before = 0;
+    for (int i = 0; i < 40; ++i) {
+        if (i == 5)
+            before = open_descriptors();
+        failure why;
+        kept.push_back(a.connect(b.metadata(), why));
+        ASSERT_NE(nullptr, kept.back()) << why.text;
+        a.get().disconnect(*kept.back(), fail(NIXL_ERR_STALE_PEER, "test"));
+        auto after = a.notification(kept.back(), "after");
+        EXPECT_EQ(NIXL_ERR_REMOTE_DISCONNECT, a.run(*after));
+        EXPECT_FALSE(a.get().complete_now(after->r));
+    }
+    for (int i = 0; i < 200 && open_descriptors() > before + 4; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_LE(open_descriptors(), before + 4);
+}
+
 TEST(local_disconnect, a_peer_that_closes_is_reported_and_its_requests_end) {
     endpoint a("a");
     auto b = std::make_unique<endpoint>("b", 1);

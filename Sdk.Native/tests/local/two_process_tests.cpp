@@ -2,6 +2,7 @@
 #include "core/failure.hpp"
 #include "support/pattern.hpp"
 #include "support/peer_process.hpp"
+#include "support/process_resources.hpp"
 #include "support/test_agent.hpp"
 
 #include <gtest/gtest.h>
@@ -215,7 +216,7 @@ TEST_P(two_processes, a_killed_peer_ends_every_request_soon) {
 // Posts that complete inside their call while their target dies: the caller is never harmed, and soon hears of it.
 TEST_P(two_processes, a_peer_killed_under_posts_that_complete_at_once_is_noticed) {
     std::mt19937 random(17);
-    for (int round = 0; round < 8; ++round) {
+    for (std::uint64_t round = 0, rounds = repetitions(8, 1000); round < rounds; ++round) {
         ASSERT_NO_FATAL_FAILURE(start());
         ASSERT_NO_FATAL_FAILURE(prepare(4096, 8192));
         std::thread killer([&, pause = random() % 3000] {

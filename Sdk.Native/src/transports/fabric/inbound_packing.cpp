@@ -15,7 +15,8 @@ bool inbound::on_packing(control::session&, const control::extension& m) {
             return false;
         }
         ring_asked_ = true;
-        make_ring(wanted);
+        make_ring({std::min(wanted.slots, packing::usual_ring.slots),
+                   std::min(wanted.slot_bytes, packing::usual_ring.slot_bytes)});
         return true;
     }
     case message_kind::filled: {

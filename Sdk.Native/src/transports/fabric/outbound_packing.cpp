@@ -10,14 +10,6 @@ namespace nixl::fabric {
 
 using packing::message_kind;
 
-namespace {
-
-// Measured: writes below half a MiB cost a stream provider more than they save in latency, and a ring that stays in
-// the cache is copied through at its speed.
-constexpr packing::ring_wanted wanted_ring{8, 512u << 10};
-
-} // namespace
-
 bool outbound::pack_slots(uint64_t now) {
     if (unwritten_ != nullptr) {
         return write_slot(now) != posted::wait;
@@ -27,7 +19,7 @@ bool outbound::pack_slots(uint64_t now) {
     }
     if (packer_.current() == packing::packer::state::none) {
         packer_.asked();
-        const packing::encoded bytes = packing::encode(wanted_ring);
+        const packing::encoded bytes = packing::encode(packing::usual_ring);
         session_->send(control::extension{static_cast<uint32_t>(message_kind::ring_wanted), bytes.view()});
         return true;
     }
@@ -156,8 +148,8 @@ bool outbound::on_packing(const control::extension& m) {
 
 bool outbound::on_ring(const packing::ring& m) {
     advertised_key key;
-    if (packer_.current() != packing::packer::state::asked || m.slots > wanted_ring.slots ||
-        m.slot_bytes > wanted_ring.slot_bytes || (m.slots != 0 && decode(m.key, key) != nullptr)) {
+    if (packer_.current() != packing::packer::state::asked || m.slots > packing::usual_ring.slots ||
+        m.slot_bytes > packing::usual_ring.slot_bytes || (m.slots != 0 && decode(m.key, key) != nullptr)) {
         return false;
     }
     if (m.slots == 0) {

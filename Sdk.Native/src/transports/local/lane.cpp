@@ -28,7 +28,11 @@ void lane::close() noexcept {
     gate_.fetch_or(closed, std::memory_order_acq_rel);
     while ((gate_.load(std::memory_order_acquire) & ~closed) != 0)
         ::sched_yield();
+    // The peer's object may be kept long after its connection.
     page_ = nullptr;
+    writer_ = {};
+    memory_ = {};
+    bell_ = {};
 }
 
 bool lane::copy(request& r) noexcept {

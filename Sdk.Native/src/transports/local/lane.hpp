@@ -30,10 +30,15 @@ class lane final : public peer_transport_state {
 
     // Progress thread. `page` is borrowed until close() returns.
     void open(control_page& page, notify_memory memory, doorbell bell, std::uint32_t limit) noexcept;
-    // Waits for posters inside (one small copy at most). Idempotent.
+    // Waits for posters inside (one small copy at most), then lets go of everything; the bell is no longer watched.
+    // Idempotent.
     void close() noexcept;
     int bell_fd() const noexcept { return bell_.fd(); }
-    bool hear() const noexcept { return bell_.hear(); }
+    // The reader has made room, or is gone (false). If that was not enough it will be asked again.
+    bool hear() noexcept {
+        asked_for_room_ = false;
+        return bell_.hear();
+    }
 
     // [any] As transport::complete_now.
     bool complete(request& r, context& c) noexcept;

@@ -359,8 +359,8 @@ void outbound::end(const failure& why, bool ours) noexcept {
     if (!ours && before == state::connected)
         f.status = NIXL_ERR_REMOTE_DISCONNECT;
     f.of(peer_->name());
-    lane_->close(); // posters find it closed; nobody copies any more
     context_.loop().forget(lane_->bell_fd());
+    lane_->close(); // posters find it closed; nobody copies any more
     queue_.fail_all(f);
     if (session_)
         session_->close(f);

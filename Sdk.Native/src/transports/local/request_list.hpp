@@ -15,6 +15,12 @@ class request_list {
         (last_ == nullptr ? first_ : last_->next) = &r;
         last_ = &r;
     }
+    void push_front(request& r) noexcept {
+        r.next = first_;
+        r.previous = nullptr;
+        (first_ == nullptr ? last_ : first_->previous) = &r;
+        first_ = &r;
+    }
     void remove(request& r) noexcept {
         (r.previous == nullptr ? first_ : r.previous->next) = r.next;
         (r.next == nullptr ? last_ : r.next->previous) = r.previous;

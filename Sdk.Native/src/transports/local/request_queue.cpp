@@ -95,7 +95,10 @@ bool request_queue::move_chunk(const route& via) noexcept {
     transport_counters::add(n.operations, r->operations - operations_before);
     switch (result) {
     case mover::result::more:
-        to_be_moved(*r); // at the end: requests of one peer take turns
+        if (lane::is_small(*r))
+            small_.push_front(*r); // what was posted behind it stays behind it
+        else
+            to_be_moved(*r); // at the end: requests of one peer take turns
         break;
     case mover::result::blocked:
         enter(*r, in_regions);
