@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # ./test.sh --soak MINUTES [SEED]: the long run.
-#   1. the fault, model and corpus tests with all their repetitions (NIXL_TEST_LONG=1)
+#   1. the fault, model and corpus tests with all their repetitions; NIXL_TEST_LONG=0 ./test.sh … runs the usual ones
 #   2. libFuzzer on every decoder of foreign bytes, 60 s each, from the kept corpus; FUZZ_SECONDS=10 ./test.sh … shortens it
 #   3. everything mixed at random from the seed for MINUTES, every byte compared
 # A round that failed can be played again alone: Sdk.Native/build/release/tests/soak/nixl_soak 1 SEED LANE ROUND
@@ -16,8 +16,8 @@ need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 clang-
 say "Soak of $minutes minutes with seed $seed"
 build_native release
 
-say "Faults, models and corpus with all repetitions"
-(cd Sdk.Native && NIXL_TEST_LONG=1 ctest --preset release -L 'faults|models|fuzz' -j 2 --output-on-failure --no-tests=error \
+say "Faults, models and corpus (NIXL_TEST_LONG=${NIXL_TEST_LONG:-1})"
+(cd Sdk.Native && NIXL_TEST_LONG=${NIXL_TEST_LONG:-1} ctest --preset release -L 'faults|models|fuzz' -j 2 --output-on-failure --no-tests=error \
   --timeout 900 | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test.* Passed )') || failed+=("tests with all repetitions")
 
 say "libFuzzer, ${FUZZ_SECONDS:-60} s on each decoder"

@@ -61,8 +61,8 @@ TEST(Packing, Moves_the_same_bytes_as_one_operation_per_piece_in_fewer_operation
     ASSERT_NO_FATAL_FAILURE(write_and_check(a, b, 83, with_packing(NIXL_PACKING_AUTO), {}, chosen));
     ASSERT_NO_FATAL_FAILURE(write_and_check(a, b, 83, with_packing(NIXL_PACKING_ALWAYS), {}, all));
     EXPECT_EQ(direct, 5u * 83u);
-    // The large ones alone, the rest in a few slots; on a device only the tiny ones.
-    EXPECT_LT(chosen, target_is_passive() ? direct : 83u + 20u);
+    // The large ones alone, the rest in a few slots; for a device, so few tiny ones are not worth it.
+    EXPECT_LE(chosen, target_is_passive() ? direct : 83u + 20u);
     EXPECT_GE(chosen, 83u);
     EXPECT_LT(all, 40u);
 }
