@@ -65,7 +65,7 @@ public sealed partial class NixlAgent
 
         if (status != NixlStatus.Success)
             return false; // Whatever is wrong, the ordinary way says it.
-        NixlMetrics.NotificationSent(Name, peer.Name);
+        CountNotification(sent: true, peer.Name);
         return true;
     }
 
@@ -106,8 +106,26 @@ public sealed partial class NixlAgent
         info = new NotificationInfo(
             sender, header.SenderIncarnation, (int)header.PayloadLength, header.WithTransfer != 0, (TransferOperation)header.Op,
             (long)header.RequestBytes, (long)header.RequestOperations, header.Request.LeaseToken, header.Request.Attempt, header.Sender);
-        NixlMetrics.NotificationReceived(Name, sender);
+        CountNotification(sent: false, sender);
         return true;
+    }
+
+    /// <summary>What has been sent or read stays so, whatever a listener of the meter does.</summary>
+    private void CountNotification(bool sent, string peer)
+    {
+        try
+        {
+            if (sent)
+                NixlMetrics.NotificationSent(Name, peer);
+            else
+                NixlMetrics.NotificationReceived(Name, peer);
+        }
+#pragma warning disable CA1031 // A listener may throw anything.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Runtime.Log.DispatchFailed(exception);
+        }
     }
 
     /// <summary>

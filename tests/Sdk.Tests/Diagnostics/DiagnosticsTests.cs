@@ -83,6 +83,43 @@ public class DiagnosticsTests
         Assert.Equal(2, counts["nixl.notifications.received"]);
     }
 
+    [Theory]
+    [InlineData(Backend.Local)]
+    [InlineData(Backend.Loopback)]
+    public async Task A_listener_that_throws_changes_nothing_that_was_sent_or_read(Backend backend)
+    {
+        var log = new Lines();
+        using var factory = LoggerFactory.Create(b => b.AddProvider(log));
+        await using var pair = await Pair.CreateAsync(backend, o => o.LoggerFactory = factory);
+        await pair.ConnectAsync();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter.Name == "Nixl.Sdk" && instrument.Name.StartsWith("nixl.notifications", StringComparison.Ordinal))
+                    self.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) =>
+        {
+            foreach (var tag in tags)
+            {
+                if (tag.Key == "nixl.agent" && (Equals(tag.Value, pair.A.Name) || Equals(tag.Value, pair.B.Name)))
+                    throw new InvalidOperationException("a listener's own fault");
+            }
+        });
+        listener.Start();
+
+        await pair.A.NotifyAsync(pair.ToB, "n"u8.ToArray()).SoonAsync();
+
+        var buffer = new byte[4];
+        var info = default(NotificationInfo);
+        await Deadlines.UntilAsync(() => pair.B.TryReadNotification(buffer, out info), "the notification");
+        Assert.Equal((1, (byte)'n'), (info.PayloadLength, buffer[0]));
+        Assert.False(pair.B.TryReadNotification(buffer, out _));
+        Assert.Contains(log.All, l => l.Level == LogLevel.Critical);
+    }
+
     private sealed class Lines : ILoggerProvider, ILogger
     {
         private readonly ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
