@@ -203,7 +203,8 @@ TEST(wire, sizes_beyond_the_limits_are_refused) {
     n = sample_notify({}, {});
     n.rails = max_rails + 1;
     refuse(n, "rails");
-    n = sample_notify({}, sample_expected());
+    const bytes expected = sample_expected();
+    n = sample_notify({}, expected);
     n.arrival = {};
     refuse(n, "completions without a slot");
     const auto expecting = [](std::initializer_list<rail_count> counts) {
