@@ -78,7 +78,7 @@ if [ $managed = 1 ]; then
   # Once more where bytes move, over loopback with EFA's rules.
   NIXL_LOOPBACK_FAULTS=efa,rails=3,seed=7,kill_after=150,operation=1500 run_dotnet_test tests/Sdk.Tests/Sdk.Tests.csproj \
     --filter 'FullyQualifiedName~MoveTests|FullyQualifiedName~PoolTransferTests|FullyQualifiedName~NotificationTests'
-  step "Benchmarks run" dotnet tests/Bench/bin/Release/net10.0/Bench.dll --quick --retries 0
+  step "Benchmarks run" dotnet tests/Bench/bin/Release/net10.0/Bench.dll --quick --retries 0 generator post prepare local.bulk
 fi
 
 [ $skipped = 0 ] && printf '%d passed, %d failed\n' "$passed" "$failed" || printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
