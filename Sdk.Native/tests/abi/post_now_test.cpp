@@ -117,8 +117,9 @@ TEST_F(post_now, memory_that_is_taken_back_is_refused_without_a_byte) {
     // Refused by the post itself once an earlier one has found it gone.
     const int32_t queued = nixl_transfer_post(a->get(), &p, &id);
     EXPECT_TRUE(queued == NIXL_IN_PROGRESS || queued == NIXL_ERR_NOT_FOUND) << nixl_status_name(queued);
-    if (queued == NIXL_IN_PROGRESS)
+    if (queued == NIXL_IN_PROGRESS) {
         EXPECT_EQ(NIXL_ERR_NOT_FOUND, a->wait_end(77).outcome.status);
+    }
     for (const uint8_t byte : memory)
         ASSERT_EQ(0xA5, byte);
 }

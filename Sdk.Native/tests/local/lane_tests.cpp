@@ -7,6 +7,7 @@
 #include "transports/local/lane.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -247,10 +248,15 @@ TEST_F(lanes, nonsense_in_the_ring_closes_the_connection_and_nothing_else) {
             rings = mapped_rings();
         }
         ASSERT_EQ(2u, rings.size()); // one, mapped by both ends
-        for (std::uint64_t* const ring : rings)
-            for (std::size_t slot = 0; slot < local::ring_capacity; ++slot)
-                std::atomic_ref(ring[local::ring::first_slot + slot * local::ring::slot_words])
-                    .store(random() | 1ull << 62, std::memory_order_relaxed);
+        // Through a mapping of our own: both ends let go of theirs when they have read the nonsense, which may be soon.
+        const std::size_t bytes = local::ring::words_for(local::ring_capacity) * sizeof(std::uint64_t);
+        void* const copy = ::mremap(rings[0], 0, bytes, MREMAP_MAYMOVE); // length 0: another one of the same pages
+        ASSERT_NE(MAP_FAILED, copy);
+        auto* const ring = static_cast<std::uint64_t*>(copy);
+        for (std::size_t slot = 0; slot < local::ring_capacity; ++slot)
+            std::atomic_ref(ring[local::ring::first_slot + slot * local::ring::slot_words])
+                .store(random() | 1ull << 62, std::memory_order_relaxed);
+        ::munmap(copy, bytes);
         auto n = a->notification(target, std::string(30, 'x')); // publishes one slot behind nonsense, or upon it
         (void)a->run(*n);
         auto m = a->notification(target, "y");

@@ -17,7 +17,7 @@ constexpr uint64_t warm_up_source = 2048; // in our own page; peers write to its
 void outbound::warm_up(advertised_key scratch) {
     warming_ = std::make_unique<warming>();
     warming_->target = std::move(scratch);
-    warming_->contexts.reset(new ::fi_context2[rails_.size()]);
+    warming_->contexts = std::make_unique<::fi_context2[]>(rails_.size());
     advance_warm_up();
 }
 

@@ -132,16 +132,16 @@ domain_list open_domains(const std::shared_ptr<const library>& lib, const std::s
         std::shared_ptr<const domain> d =
             domain::open(lib, provider, address ? name : std::string(), address ? std::string() : name, why);
         if (d != nullptr && address && !d->source_known()) {
-            why = "provider '" + provider + "' cannot send from " + name;
+            why.assign("provider '").append(provider).append("' cannot send from ").append(name);
             d = nullptr;
         }
         if (d != nullptr && !domains.empty() && !alike(d->limits(), domains.front()->limits())) {
-            why = "the devices behind the rails differ in how they address memory: " + domains.front()->describe() +
-                  "; " + d->describe();
+            why = "the devices behind the rails differ in how they address memory: ";
+            why.append(domains.front()->describe()).append("; ").append(d->describe());
             d = nullptr;
         }
         if (d == nullptr) {
-            why = "fabric_rails, " + name + ": " + why;
+            why.insert(0, ": ").insert(0, name).insert(0, "fabric_rails, ");
             return {};
         }
         domains.push_back(std::move(d));

@@ -115,7 +115,7 @@ class ring_writer {
         words_.store(word + 4, m.request_operations);
         put(word + ring::payload_at, ring::slot_words - ring::payload_at);
         at.step(capacity_);
-        while (left > 0) {
+        while (left > 0) { // NOLINT(bugprone-infinite-loop): put() takes from it
             words_.store(at.word(), (at.position + 1) | ring::continuation);
             put(at.word() + 1, ring::slot_words - 1);
             at.step(capacity_);
