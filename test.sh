@@ -35,10 +35,11 @@ step() {
   else failed=$((failed + 1)); cat "$logs/step"; say "$name: FAILED"; fi
 }
 
+# run_ctest PRESET [ctest's options…]
 run_ctest() {
   say "Native tests ($1)"
   local log=$logs/ctest-$1
-  (cd Sdk.Native && ctest --preset "$1" -j 2 --output-on-failure --no-tests=error --timeout 120) 2>&1 | tee "$log" | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test.* Passed )' || true
+  (cd Sdk.Native && ctest --preset "$1" -j 2 --output-on-failure --no-tests=error --timeout 120 "${@:2}") 2>&1 | tee "$log" | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test.* Passed )' || true
   local total bad skip
   total=$(sed -nE 's/^.*tests passed, ([0-9]+) tests? failed out of ([0-9]+).*$/\2/p' "$log" | tail -1)
   bad=$(sed -nE 's/^.*tests passed, ([0-9]+) tests? failed out of ([0-9]+).*$/\1/p' "$log" | tail -1)
@@ -65,10 +66,10 @@ build_native release
 if [ $native = 1 ]; then
   step "Native format" scripts/check-format.sh
   run_ctest release
-  for preset in asan tsan; do
-    build_native "$preset"
-    run_ctest "$preset"
-  done
+  build_native asan
+  run_ctest asan
+  build_native tsan
+  run_ctest tsan -E 'FabricRail|Packing' # whole minutes each there; run them by hand after changes of threads
   step "Native static checks (clang-tidy)" cmake --build Sdk.Native/build/release --target tidy
 fi
 
