@@ -366,7 +366,8 @@ TEST_F(PackingProcess, A_notification_is_shown_only_after_everything_is_scattere
 
 TEST_F(PackingProcess, A_stopped_target_costs_the_deadline_and_stores_nothing_after_it_goes_on) {
 #ifdef __SANITIZE_THREAD__
-    GTEST_SKIP() << "the target poisons memory that a late scatter may still write: a race by design, as RDMA's are";
+    GTEST_SKIP() << "what orders the target's poisoning and its scattering passes through this process, where TSan "
+                    "does not see it";
 #endif
     agent_options ours = packing_here();
     ours.quiesce_grace_ns = 100'000'000;

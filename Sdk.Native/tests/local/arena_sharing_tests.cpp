@@ -102,10 +102,6 @@ TEST(arena_sharing, an_arena_without_regions_is_given_up_although_the_connection
 }
 
 TEST(arena_sharing, an_arena_that_comes_back_is_handed_over_again) {
-#ifdef __SANITIZE_THREAD__
-    GTEST_SKIP()
-        << "TSan reports the test's own remote regions, which end on its thread while the peer's looks at newer ones";
-#endif
     auto shared = make_arena(2u << 20);
     endpoint owner("owner");
     endpoint other("other");

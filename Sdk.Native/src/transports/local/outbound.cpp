@@ -121,7 +121,8 @@ bool outbound::take_arena_gone(control::received_frame& frame) {
     const auto found = arenas_.find(gone.arena);
     if (found == arenas_.end())
         return true;
-    for (const auto& r : peer_->metadata()->regions) {
+    const auto metadata = peer_->metadata(); // kept: the application may load newer meanwhile
+    for (const auto& r : metadata->regions) {
         if (r->slot.state != found->second)
             continue;
         const auto slot = static_cast<std::uint32_t>(r->slot.key);
@@ -341,7 +342,8 @@ void outbound::disconnect(const failure& why) noexcept {
 
 // Nothing is being copied: that happens on this thread. Another transport may be tried next and finds clean slots.
 void outbound::release_memory() noexcept {
-    for (const auto& m : peer_->metadata()->regions)
+    const auto metadata = peer_->metadata();
+    for (const auto& m : metadata->regions)
         m->slot = {};
     for (const auto& [key, a] : arenas_)
         a->unmap(); // lists may still hold regions of older metadata
