@@ -24,7 +24,7 @@ namespace Nixl.Sdk;
 /// Threads: poster, pump, canceller and awaiter meet under one lock, never held over a call into the core. Continuations go to the
 /// thread pool, never on the pump. While it runs the table roots the slot and through it the owner and its lists.
 /// </remarks>
-internal sealed class OperationSlot
+internal sealed partial class OperationSlot
 {
     private enum Phase { Idle, Posting, Running, Quiescing }
 
@@ -98,42 +98,6 @@ internal sealed class OperationSlot
             return _userData = _runtime.Operations.NextUserData(_index);
         }
     }
-
-    /// <summary>
-    /// Idle → Posting, for a post that ends inside its call (or was not made): no event comes, so the slot needs no place in the table.
-    /// Inside the gate. Followed by <see cref="EndNow"/> or <see cref="AbortNow"/>.
-    /// </summary>
-    /// <exception cref="InvalidOperationException">REPOST_ACTIVE: it is still running.</exception>
-    public void BeginNow(CancellationToken token)
-    {
-        token.ThrowIfCancellationRequested();
-        lock (_sync)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, _owner);
-            if (_phase != Phase.Idle)
-                ThrowActive();
-            if (_sourceUsed)
-            {
-                _source.Reset(); // The last outcome was never awaited; its ValueTask becomes invalid.
-                _sourceUsed = false;
-            }
-
-            _hasOutcome = false;
-            _operation = 0;
-            _phase = Phase.Posting;
-        }
-    }
-
-    /// <summary>Posting → Idle: it has succeeded, and the transport is done with the buffers.</summary>
-    public TransferResult EndNow(in NativeEvent done)
-    {
-        _ = DescribeOutcome(done);
-        LeaveNow(true);
-        return ToResult(done);
-    }
-
-    /// <summary>Posting → Idle: nothing was posted.</summary>
-    public void AbortNow() => LeaveNow(false);
 
     /// <summary>Posting → Idle: the core refused, no event will come.</summary>
     public void Abort()
@@ -333,23 +297,6 @@ internal sealed class OperationSlot
         _runtime.OperationEnded();
         _whenQuiesced?.SetResult();
         _whenQuiesced = null;
-    }
-
-    private void LeaveNow(bool succeeded)
-    {
-        bool release;
-        lock (_sync)
-        {
-            _phase = Phase.Idle;
-            _hasOutcome = succeeded;
-            _outcome.Status = 0;
-            _whenQuiesced?.SetResult();
-            _whenQuiesced = null;
-            release = _disposed;
-        }
-
-        if (release)
-            Release();
     }
 
     private void Release()

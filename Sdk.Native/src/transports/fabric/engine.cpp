@@ -1,9 +1,8 @@
 #include "transports/fabric/engine.hpp"
 
+#include "transports/fabric/acceptor.hpp"
 #include "transports/fabric/provider_choice.hpp"
 #include "transports/fabric/rail_choice.hpp"
-
-#include <sys/epoll.h>
 
 #include <algorithm>
 
@@ -12,64 +11,13 @@ namespace nixl::fabric {
 namespace {
 
 constexpr uint32_t scratch_bytes = 4096;
-constexpr uint64_t max_greeting = 256;            // strangers at a time
-constexpr uint64_t accept_pause_ns = 100'000'000; // when there is no descriptor left
+constexpr uint64_t max_greeting = 256; // strangers at a time
 
 bool is_loopback(const std::string& address) {
     return address.starts_with("127.") || address == "::1";
 }
 
 } // namespace
-
-// The listening socket, and the timer of the revocations.
-class engine::acceptor final : public driven, public watcher {
-  public:
-    acceptor(engine& e, control::listener l) : engine_(e), listener_(std::move(l)) {}
-
-    failure watch() noexcept { return engine_.loop_.watch(listener_.fd(), EPOLLIN, this); }
-    uint16_t port() const noexcept { return listener_.port(); }
-    void close() {
-        if (listener_) {
-            engine_.loop_.unwatch(listener_.fd());
-            listener_.close();
-        }
-    }
-
-    void ready(uint32_t, uint64_t now) override {
-        for (int i = 0; i < 64 && listener_; ++i) {
-            bool exhausted = false;
-            control::unique_fd socket = listener_.accept(exhausted);
-            if (exhausted) {
-                engine_.loop_.rewatch(listener_.fd(), 0, this);
-                resume_at_ = now + accept_pause_ns;
-            }
-            if (!socket) {
-                return;
-            }
-            engine_.accepted(std::move(socket), now);
-        }
-    }
-    bool advance(uint64_t) override { return false; }
-    void tick(uint64_t now) override {
-        if (now >= resume_at_) {
-            resume_at_ = UINT64_MAX;
-            if (listener_) {
-                engine_.loop_.rewatch(listener_.fd(), EPOLLIN, this);
-            }
-        }
-        engine_.revocations_.check(now);
-    }
-    uint64_t next_tick() const override { return std::min(resume_at_, engine_.revocations_.next_check()); }
-    bool may_sleep() override { return true; }
-    bool wants_timer() const override { return false; }
-    bool finished() const override { return false; }
-    void retire() override { close(); }
-
-  private:
-    engine& engine_;
-    control::listener listener_;
-    uint64_t resume_at_ = UINT64_MAX;
-};
 
 engine::engine(const agent_settings& settings, transport_events& events)
     : settings_(settings), events_(events), loop_(settings.spin_ns, [this](uint64_t now) { return each_round(now); }) {}
