@@ -153,7 +153,8 @@ typedef struct nixl_agent_params {
     uint64_t quiesce_grace_ns;       /* after a missed deadline, before quiescence is forced [1 s] */
     const char* fabric_library;      /* path or soname [a vendor's (EFA installer), else libfabric.so.1] */
     const char* fabric_provider;     /* [efa, verbs;ofi_rxm or tcp;ofi_rxm: the first that works here] */
-    const char* fabric_rails;        /* "auto" = every device of the provider; or IP addresses and device names with commas
+    const char* fabric_rails;        /* "auto" = every device of the provider; "near:node1", "near:0000:53:00.0" = those
+                                        nearest to a NUMA node or a GPU; or IP addresses and device names with commas
                                         between, at most 32; used at once [one: advertise_host's] */
     uint64_t packing_piece_bytes;    /* pieces below this are packed [by the provider's costs; see nixl_agent_describe] */
     uint64_t staging_bytes;          /* for the packing rings of all connections, each way [128 MiB] */

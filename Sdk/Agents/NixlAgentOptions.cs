@@ -88,8 +88,9 @@ public sealed class NixlAgentOptions
     public string? FabricProvider { get; set; }
 
     /// <summary>
-    /// Devices that are used at once: <c>auto</c> for every device of the provider, or IP addresses and device names with commas between
-    /// them, for example <c>10.0.0.1,10.1.0.1</c>. Large writes are split over them, small ones alternate; one that dies is dropped and
+    /// Devices that are used at once: <c>auto</c> for every device of the provider; <c>near:0000:53:00.0</c> or <c>near:node1</c> for those
+    /// nearest to a GPU (its PCI address) or a NUMA node, which is what an engine with one GPU wants; or IP addresses and device names
+    /// with commas between them, for example <c>10.0.0.1,10.1.0.1</c>. Large writes are split over them, small ones alternate; one that dies is dropped and
     /// its work repeated on the others. [one]
     /// </summary>
     public string? FabricRails { get; set; }

@@ -82,7 +82,7 @@ public sealed class NixlOptions
     /// <summary>Provider to ask libfabric for. [the first that works here of efa, verbs;ofi_rxm and tcp;ofi_rxm]</summary>
     public string? FabricProvider { get; set; }
 
-    /// <summary>Devices that are used at once: <c>auto</c>, or addresses and device names with commas between them. [one]</summary>
+    /// <summary>Devices that are used at once: <c>auto</c>, <c>near:</c> and a GPU's PCI address or a NUMA node, or addresses and device names with commas between them. [one]</summary>
     public string? FabricRails { get; set; }
 
     /// <summary>How metadata is protected and how long it is valid.</summary>

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The RDMA lab: real ibverbs on a machine without a network card. Boots Debian's kernel in QEMU (software emulation: no
-# KVM, nothing is loaded into this machine's kernel) with one Soft-RoCE port, and runs over it:
+# KVM, nothing is loaded into this machine's kernel) with four Soft-RoCE ports, and runs over it:
 #   verbs    the port and libfabric's verbs provider are there
 #   fabric   the native tests of the fabric transport (tests/fabric), each in a process of its own
 #   faults   the native fault tests (tests/faults), the same way

@@ -3,6 +3,8 @@
 
 #include "sysfs_tree.hpp"
 
+#include "transports/fabric/rail_nearness.hpp"
+
 #include <gtest/gtest.h>
 
 #include <map>
@@ -92,6 +94,36 @@ TEST_F(P5, Host_memory_goes_by_its_numa_node) {
     EXPECT_EQ(distance(nics[1], 0), pci_distance::numa_node);
     EXPECT_EQ(distance(nics[1], 1), pci_distance::system);
     EXPECT_EQ(distance(nics[1], -1), pci_distance::unknown);
+}
+
+TEST_F(P5, A_gpu_or_a_node_names_the_rails_near_it) {
+    std::vector<std::string> devices = {"nothing-known"}; // as libfabric names them
+    for (const nic& n : nics)
+        devices.push_back(n.kind == nic_kind::efa ? n.name + "-rdm" : n.name);
+    const auto nearest = [&](const std::string& place) {
+        pci_location to;
+        std::string why;
+        EXPECT_TRUE(fabric::find_place(place, tree.root(), to, why)) << why;
+        return fabric::nearest_devices(devices, nics, to);
+    };
+    for (const accelerator& gpu : gpus) {
+        const auto rails = nearest(gpu.address);
+        ASSERT_EQ(rails.size(), 4u) << gpu.address;
+        for (const size_t i : rails)
+            EXPECT_EQ(distance(nics[i - 1], gpu), pci_distance::one_switch) << devices[i];
+    }
+    EXPECT_EQ(nearest("node0").size(), 17u); // with the management interface, which a provider may list
+    const auto second = nearest("node1");
+    ASSERT_EQ(second.size(), 16u);
+    for (const size_t i : second)
+        EXPECT_EQ(nics[i - 1].where.numa_node, 1);
+    pci_location to;
+    std::string why;
+    for (const char* place : {"node2", "node", "node1x", "node-1", "0000:ff:00.0", "53:00.0", ""})
+        EXPECT_FALSE(fabric::find_place(place, tree.root(), to, why)) << place;
+    EXPECT_NE(why.find("PCI address"), std::string::npos) << why;
+    EXPECT_TRUE(fabric::nearest_devices(std::vector<std::string>{"nothing-known"}, nics, gpus[0].where).empty());
+    EXPECT_TRUE(fabric::nearest_devices({}, nics, gpus[0].where).empty());
 }
 
 // Two sockets, two InfiniBand adapters with two functions, one RoCE adapter with a network interface, two GPUs.

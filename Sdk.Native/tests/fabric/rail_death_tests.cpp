@@ -10,7 +10,7 @@ namespace {
 
 class FabricRailDeath : public testing::Test {
   protected:
-    void SetUp() override { need_loopback_rails(); }
+    void SetUp() override { need_rails_to_cut(); }
     void TearDown() override { hold(0); }
 
     static size_t open(const std::vector<nixl_rail_info_t>& rails) {

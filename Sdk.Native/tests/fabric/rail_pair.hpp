@@ -1,6 +1,6 @@
-// Two agents of this process with several rails between them, one loopback address each, and the means to cut one. The
-// control connection lies on 127.0.0.1, which is no rail's address here. That needs sockets: a verbs device has one
-// address, and no connection that could be cut from here.
+// Two agents of this process with several rails between them, one address of this machine each, and the means to cut
+// one. The control connection lies on an address that is no rail's. The lab gives the addresses of its devices
+// (NIXL_TEST_RAILS, with commas); cutting needs sockets.
 #pragma once
 
 #include "fabric/pair.hpp"
@@ -11,19 +11,38 @@
 #include <sys/socket.h>
 
 #include <numeric>
+#include <sstream>
 #include <string>
+#include <vector>
 
 namespace nixl::test {
 
-// What every test of this file's users begins with.
-inline void need_loopback_rails() {
-    if (target_is_passive())
-        GTEST_SKIP() << "rails are loopback addresses here, which " << test_provider() << " has not";
+inline std::vector<std::string> rail_address_list() {
+    std::vector<std::string> all;
+    std::istringstream given(from_environment("NIXL_TEST_RAILS", "127.0.0.11,127.0.0.12,127.0.0.13,127.0.0.14"));
+    for (std::string address; std::getline(given, address, ',');)
+        all.push_back(address);
+    return all;
 }
 
-// "127.0.0.11,127.0.0.12,…"
+// What every test of this file's users begins with.
+inline void need_rails() {
+    if (target_is_passive() && from_environment("NIXL_TEST_RAILS", "").empty())
+        GTEST_SKIP() << "several rails over " << test_provider()
+                     << " need several devices: name them in NIXL_TEST_RAILS";
+}
+// Different numbers of rails: some begin at one address and end at another. Soft-RoCE ports of one machine reach only
+// themselves.
+inline bool rails_cross() {
+    return !target_is_passive();
+}
+inline void need_rails_to_cut() {
+    if (target_is_passive())
+        GTEST_SKIP() << "a rail is cut by its sockets, which " << test_provider() << " has not";
+}
+
 inline std::string rail_address(size_t rail) {
-    return "127.0.0." + std::to_string(11 + rail);
+    return rail_address_list().at(rail);
 }
 inline std::string rail_addresses(size_t count) {
     std::string all;

@@ -16,19 +16,18 @@ constexpr uint64_t bulk_piece = 64u << 10; // pieces of this size and more leave
 constexpr uint64_t smallest_share = 128u << 10;
 constexpr uint64_t share_unit = 4096; // parts begin at whole pages of the run
 
-// Errors that say "this connection is gone", not "this operation was wrong".
-bool connection_error(int error) noexcept {
+// Errors that say "this operation is wrong, and nothing of it was done". Any other one leaves open where its bytes are:
+// only the end of the endpoint is an answer then.
+bool refusal(int error) noexcept {
     switch (error) {
-    case FI_ECANCELED:
-    case FI_ENOTCONN:
-    case FI_ECONNRESET:
-    case FI_ECONNABORTED:
-    case FI_ECONNREFUSED:
-    case FI_ESHUTDOWN:
-    case FI_EHOSTUNREACH:
-    case FI_ENETUNREACH:
-    case FI_ETIMEDOUT:
-    case FI_EHOSTDOWN:
+    case FI_EINVAL:
+    case FI_EACCES:
+    case FI_EPERM:
+    case FI_EFAULT:
+    case FI_EMSGSIZE:
+    case FI_EOPNOTSUPP:
+    case FI_ENOKEY:
+    case FI_EKEYREJECTED:
         return true;
     default:
         return false;
@@ -255,7 +254,9 @@ int64_t outbound::launch(operation& op, uint64_t now) {
             continue;
         }
         if (rc != 0) {
-            if (!connection_error(static_cast<int>(-rc)) || !lose(*over, env_.provider().lib().error_text(rc), now)) {
+            // Whatever the error, this operation did not leave.
+            if (refusal(static_cast<int>(-rc)) || rc == -FI_ENOMEM ||
+                !lose(*over, env_.provider().lib().error_text(rc), now)) {
                 return rc;
             }
             continue;
@@ -332,7 +333,7 @@ void outbound::completed(operation& op, const completion& c, uint64_t now) {
     failure f = fail(NIXL_ERR_BACKEND, "%s of %" PRIu64 " bytes at 0x%" PRIx64 " of peer '%s'%s failed: %s", what,
                      op.length, op.remote, peer_->name().c_str(), where.c_str(), c.text.c_str());
     f.system(c.error).at(op.entry, op.remote, op.length).of(peer_->name());
-    if (connection_error(c.error)) {
+    if (!refusal(c.error)) {
         if (lose(over, c.text, now)) {
             // Also after the last attempt: until the fence its bytes may still arrive, in memory or in a slot that
             // would be used again.

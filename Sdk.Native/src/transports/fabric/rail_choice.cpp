@@ -1,6 +1,7 @@
 #include "transports/fabric/rail_choice.hpp"
 
 #include "control/unique_fd.hpp"
+#include "transports/fabric/rail_nearness.hpp"
 #include "transports/fabric/wire.hpp"
 
 #include <arpa/inet.h>
@@ -54,11 +55,14 @@ bool loopback(const std::string& address) {
     return address.starts_with("127.") || address == "::1";
 }
 
-// Devices by name; for providers that speak IP, one address of each interface of the kind that `host` is.
-std::vector<std::string> all_devices(const library& lib, const std::string& provider, const std::string& host,
-                                     std::string& why) {
-    std::vector<std::string> names;
-    std::vector<std::string> seen; // device names
+struct device_list {
+    std::vector<std::string> devices; // as libfabric calls them
+    std::vector<std::string> names;   // to open them by: the same, or, for providers that speak IP, an address
+};
+
+// Of providers that speak IP, those with an address of the kind that `host` is.
+device_list all_devices(const library& lib, const std::string& provider, const std::string& host, std::string& why) {
+    device_list all;
     const info_handle found = domain::find(lib, provider, why);
     for (const ::fi_info* i = found.get(); i != nullptr; i = i->next) {
         const std::string device = i->domain_attr->name != nullptr ? i->domain_attr->name : "";
@@ -67,13 +71,33 @@ std::vector<std::string> all_devices(const library& lib, const std::string& prov
         const std::string address = source_address(*i);
         const bool usable = !ip || (!address.empty() && loopback(address) == loopback(host) &&
                                     (address.find(':') == std::string::npos) == (host.find(':') == std::string::npos));
-        if (usable && std::find(seen.begin(), seen.end(), device) == seen.end()) {
-            seen.push_back(device);
-            names.push_back(ip ? address : device);
+        if (usable && std::find(all.devices.begin(), all.devices.end(), device) == all.devices.end()) {
+            all.devices.push_back(device);
+            all.names.push_back(ip ? address : device);
         }
     }
-    if (names.empty() && why.empty()) {
+    if (all.names.empty() && why.empty()) {
         why = "provider '" + provider + "' has no device for peers of " + host;
+    }
+    return all;
+}
+
+// Those of all_devices() that are nearest to `place`.
+std::vector<std::string> near_devices(const library& lib, const std::string& provider, const std::string& host,
+                                      std::string_view place, std::string& why) {
+    const std::string root = "/";
+    pci_location to;
+    if (!find_place(place, root, to, why)) {
+        return {};
+    }
+    const device_list all = all_devices(lib, provider, host, why);
+    std::vector<std::string> names;
+    for (const size_t i : nearest_devices(all.devices, read_nics(root), to)) {
+        names.push_back(all.names[i]);
+    }
+    if (names.empty() && why.empty()) {
+        why = "this machine does not say how near the devices of provider '" + provider + "' are to " +
+              std::string(place) + "; name them";
     }
     return names;
 }
@@ -112,8 +136,12 @@ domain_list open_domains(const std::shared_ptr<const library>& lib, const std::s
         }
         return domains;
     }
-    auto names = rails == "auto" ? all_devices(*lib, provider, host, why) : split(rails);
-    if (rails == "auto" && names.size() > max_rails) {
+    const bool near = rails.starts_with(near_prefix);
+    const bool chosen = near || rails == "auto";
+    auto names = near     ? near_devices(*lib, provider, host, std::string_view(rails).substr(near_prefix.size()), why)
+                 : chosen ? all_devices(*lib, provider, host, why).names
+                          : split(rails);
+    if (chosen && names.size() > max_rails) {
         names.resize(max_rails);
     }
     if (names.size() > max_rails) {
