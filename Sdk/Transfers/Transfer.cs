@@ -18,6 +18,8 @@ namespace Nixl.Sdk;
 /// Thread-safe. Each <see cref="ValueTask{T}"/> may be awaited once; one that is never awaited costs nothing. Until
 /// <see cref="Quiesced"/> the transport may still read or write the blocks: after a failure (a time-out above all) they must not be
 /// reused before that.
+/// Transfers that are in flight together have no order, not even to one peer: await the outcome of the first before another one writes
+/// the same block. What is ordered is a transfer and its own notification.
 /// </remarks>
 [MustDispose("a native transfer, and with it its lists and their registered memory")]
 public sealed class Transfer : IDisposable, IValueTaskSource<TransferResult>, IOperationOwner

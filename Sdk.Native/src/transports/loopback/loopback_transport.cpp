@@ -23,6 +23,7 @@ loopback_transport::loopback_transport(const agent_settings& settings, transport
     random_.seed(static_cast<uint32_t>(faults_.seed));
     publish(endpoint_);
     thread_ = std::thread([this] { run(); });
+    (void)::pthread_setname_np(thread_.native_handle(), "nixl-loopback"); // for people who look at threads
 }
 
 loopback_transport::~loopback_transport() {
