@@ -52,12 +52,12 @@ void inbox::unsignal() noexcept {
 }
 
 void inbox::append(event_node& node) noexcept {
-    if (!node.queued) {
-        node.queued = true;
-        node.next_event = nullptr;
-        (tail_ != nullptr ? tail_->next_event : head_) = &node;
-        tail_ = &node;
-    }
+    if (node.queued) // and said so: its event has another flag now
+        return;
+    node.queued = true;
+    node.next_event = nullptr;
+    (tail_ != nullptr ? tail_->next_event : head_) = &node;
+    tail_ = &node;
     signal();
 }
 
