@@ -83,7 +83,9 @@ TEST_P(closing, at_any_moment_hangs_nothing_and_leaves_the_memory_alone) {
             for (const uint64_t o : second.started) {
                 ASSERT_TRUE(second.agent->wait_quiesced(o, 20 * second_ns)) << "seed " << seed;
                 const int32_t status = second.agent->result(o).event.status;
-                ASSERT_TRUE(status == NIXL_SUCCESS || status == NIXL_ERR_REMOTE_DISCONNECT)
+                // It takes its memory back before it goes.
+                ASSERT_TRUE(status == NIXL_SUCCESS || status == NIXL_ERR_REMOTE_DISCONNECT ||
+                            status == NIXL_ERR_NOT_FOUND)
                     << status_name(status) << " seed " << seed;
             }
             ASSERT_EQ(all_match, first_not_poison(first.memory)) << "seed " << seed;

@@ -128,7 +128,7 @@ bool test_agent::wait_for(uint64_t timeout_ns, Done&& done) {
         if (left == 0)
             return false;
         // Short: what is waited for may not be announced by an event.
-        (void)nixl_agent_wait(agent_, std::min<uint64_t>(left, 5'000'000));
+        (void)nixl_agent_wait(agent_, std::min<uint64_t>(left, 1'000'000));
     }
 }
 

@@ -21,6 +21,9 @@ namespace {
 
 // How far ahead of the copy the source is fetched: one page, in which the hardware's own prefetchers stop anyway.
 constexpr std::uint64_t fetch_distance = 4096;
+// Inside of a piece that is longer. (Measured, 160 pieces of 1 MiB: without 19.2 GB/s on an EPYC and 9.9 on a Xeon, with
+// it 20.6 and 11.1; a whole page ahead 17.4 and 11.2.)
+constexpr std::uint64_t inner_distance = 2048;
 // Shorter pieces are mostly partial lines.
 constexpr std::uint64_t shortest_streamed = 4 * cache_line;
 
@@ -50,15 +53,15 @@ class lookahead {
         while (index_ < pieces_.size() && offset_ >= pieces_[index_].length)
             offset_ -= pieces_[index_++].length;
     }
-    // What to fetch while piece `current` is being copied; null inside that piece, which the hardware follows by
-    // itself. `bytes` is lowered to what lies in one piece.
-    const std::byte* next(std::size_t current, std::uint64_t& bytes) const noexcept {
+    // What to fetch while `from` in piece `current` is being copied; null behind the last piece. `bytes` is lowered to
+    // what lies in one piece.
+    const std::byte* next(std::size_t current, const std::byte* from, std::uint64_t& bytes) const noexcept {
         if (index_ >= pieces_.size())
             return nullptr;
         const copy_piece& p = pieces_[index_];
         const std::uint64_t lines = (p.length - offset_ + cache_line - 1) / cache_line;
         bytes = std::min(bytes, lines * cache_line);
-        return index_ == current ? nullptr : p.from + offset_;
+        return index_ == current ? from + inner_distance : p.from + offset_;
     }
 
   private:
@@ -81,7 +84,7 @@ void stream_piece(const copy_piece& p, std::size_t index, stream_lines_t stream,
     left -= head;
     while (left >= cache_line) {
         std::uint64_t bytes = std::min(left / cache_line * cache_line, fetch_distance);
-        const std::byte* const next = ahead.next(index, bytes);
+        const std::byte* const next = ahead.next(index, from, bytes);
         stream(to, from, bytes / cache_line, next);
         ahead.advance(bytes);
         to += bytes;
