@@ -132,6 +132,7 @@ public sealed partial class BlockLease : IDisposable
             if (hashes.Length > _blocks.Length)
                 throw new ArgumentException($"{hashes.Length} hashes for {_blocks.Length} blocks.", nameof(hashes));
             for (var i = 0; i < hashes.Length; i++) Pool.Table.Publish(_blocks[i], hashes[i]);
+            Pool.Serve(); // who waits with this prefix now needs fewer fresh blocks
         }
     }
 

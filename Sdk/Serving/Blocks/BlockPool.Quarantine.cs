@@ -20,9 +20,13 @@ public sealed partial class BlockPool
     /// closed. Grants that are given after this call are not touched by the fence.
     /// </summary>
     /// <param name="memory">The pool whose blocks these are.</param>
+    /// <exception cref="InvalidOperationException">The memory is closed already: grants since then may reach it through something else,
+    /// and the fence could not tell them apart.</exception>
     public BlockFence BeginFence(KvPool memory)
     {
         ArgumentNullException.ThrowIfNull(memory);
+        if (!memory.IsReachable)
+            throw new InvalidOperationException($"Pool '{memory.Name}' is closed already. Begin the fence before closing it, so that later grants can be told from earlier ones.");
         return BeginFence(() => !memory.IsReachable, $"pool '{memory.Name}'");
     }
 

@@ -2,6 +2,8 @@ namespace Nixl.Sdk.Serving;
 
 public sealed partial class BlockPool
 {
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(uint.MaxValue - 1); // a timer's limit
+
     private readonly LinkedList<BlockWaiter> _waiting = new(); // first come, first served
 
     /// <summary>Takes blocks if they are there and nobody waits.</summary>
@@ -22,11 +24,11 @@ public sealed partial class BlockPool
 
     /// <summary>Takes blocks; waits for them in the order of the calls.</summary>
     /// <param name="count">Blocks in all, at least 1, cached ones included.</param>
-    /// <param name="timeout">How long to wait at most; more than nothing.</param>
+    /// <param name="timeout">How long to wait at most; more than nothing, at most 49 days.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <param name="prefix">Hashes of the prompt's full blocks, from the first; looked up when the turn comes.</param>
     /// <returns>The lease: all or nothing. Await it, and dispose what it gives.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The pool never has so many, or the time-out is none.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The pool never has so many, or the time-out is none or endless.</exception>
     /// <exception cref="BlocksExhaustedException">By the await: the time passed; the message says who holds the blocks.</exception>
     /// <exception cref="OperationCanceledException">By the await: cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The pool is disposed.</exception>
@@ -34,6 +36,7 @@ public sealed partial class BlockPool
     {
         Check(count, prefix);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(timeout, LongestWait);
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<BlockLease>(cancellationToken);
         BlockWaiter waiter;
         lock (Sync)

@@ -34,6 +34,7 @@ public sealed class BlockPoolTests
         Assert.Throws<ArgumentOutOfRangeException>(() => pool.TryReserve(0));
         Assert.Throws<ArgumentException>(() => pool.TryReserve(1, Prompt));
         Assert.Throws<ArgumentOutOfRangeException>(() => { _ = pool.ReserveAsync(1, TimeSpan.Zero, default); });
+        Assert.Throws<ArgumentOutOfRangeException>(() => { _ = pool.ReserveAsync(1, TimeSpan.MaxValue, default); });
         Assert.Throws<ArgumentOutOfRangeException>(() => pool.StateOf(2));
     }
 

@@ -87,6 +87,7 @@ public sealed class QuarantineTests : IDisposable
         Assert.Equal(1, fence.Complete());
         Assert.Equal(0, fence.Complete());
         Assert.True(survivor.IsOpen); // given after the fence began, over what was registered anew
+        Assert.Throws<InvalidOperationException>(() => _pool.BeginFence(memory)); // too late to tell who could reach it
         Assert.Equal((0, 1, 3), (_pool.Snapshot().Quarantined, _pool.Snapshot().InFlight, _pool.Snapshot().Free));
     }
 
