@@ -38,6 +38,26 @@ public sealed class BlockStressTests
         Assert.True(_leases > 1000 && end.PrefixBlocksHit > 100 && end.Evictions > 100 && end.RefusedExpired > 0, $"{_leases} leases, {end}");
     }
 
+    /// <summary>Nothing but taking and giving back, so that threads meet inside the pool as often as they can.</summary>
+    [Fact]
+    public async Task Threads_that_do_nothing_else_meet_in_the_pool()
+    {
+        using var pool = new BlockPool(Blocks);
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Factory.StartNew(() =>
+        {
+            for (var round = 0; !stop.IsCancellationRequested; round++)
+            {
+                if (pool.TryReserve(1 + (round + i) % 6) is not { } lease) continue;
+                var mine = lease.Blocks.ToArray();
+                Take(mine, i + 1);
+                Leave(mine, i + 1);
+                lease.Dispose();
+            }
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).WaitAsync(Deadlines.Soon);
+        Assert.Equal(Blocks, pool.Snapshot().Free);
+    }
+
     private async Task OwnAsync(BlockPool pool, Random random, int thread, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
