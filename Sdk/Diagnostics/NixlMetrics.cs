@@ -9,7 +9,7 @@ internal static class NixlMetrics
 {
     public const string MeterName = "Nixl.Sdk";
 
-    private static readonly Meter Meter = new(MeterName, typeof(NixlMetrics).Assembly.GetName().Version?.ToString());
+    internal static readonly Meter Meter = new(MeterName, typeof(NixlMetrics).Assembly.GetName().Version?.ToString());
 
     private static readonly Counter<long> Bytes =
         Meter.CreateCounter<long>("nixl.transfer.bytes", "By", "Bytes moved by transfers that succeeded");
