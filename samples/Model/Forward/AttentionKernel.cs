@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 
 namespace Nixl.Sdk.Samples.Model;
@@ -24,18 +25,26 @@ internal static unsafe class AttentionKernel
     {
         var dim = cache.HeadDim;
         scores = scores[..positions];
-        var scale = 1f / MathF.Sqrt(dim);
-        for (int p = 0, index = 0; p < positions; index++)
+        for (var index = 0; index * cache.BlockTokens < positions; index++)
         {
-            var rows = cache.Keys(layer, blockTable[index], kvHead);
-            var end = Math.Min(p + cache.BlockTokens, positions);
-            for (var slot = 0; p < end; p++, slot++) scores[p] = LinearKernel.Dot(query, rows[slot], dim) * scale;
+            var first = index * cache.BlockTokens;
+            Score(query, cache.Keys(layer, blockTable[index], kvHead), dim, scores[first..Math.Min(first + cache.BlockTokens, positions)]);
         }
+        TensorPrimitives.Multiply(scores, 1f / MathF.Sqrt(dim), scores);
         Kernels.Softmax(scores);
-        var first = 0;
-        for (; first <= dim - (4 * Lanes); first += 4 * Lanes) SumFour(cache, layer, kvHead, blockTable, scores, first, result);
-        for (; first <= dim - Lanes; first += Lanes) SumOne(cache, layer, kvHead, blockTable, scores, first, result);
-        for (; first < dim; first++) SumScalar(cache, layer, kvHead, blockTable, scores, first, result);
+        var element = 0;
+        for (; element <= dim - (4 * Lanes); element += 4 * Lanes) SumFour(cache, layer, kvHead, blockTable, scores, element, result);
+        for (; element <= dim - Lanes; element += Lanes) SumOne(cache, layer, kvHead, blockTable, scores, element, result);
+        for (; element < dim; element++) SumScalar(cache, layer, kvHead, blockTable, scores, element, result);
+    }
+
+    /// <summary>The query times the keys of one block.</summary>
+    private static void Score(float* query, HeadRows keys, int dim, Span<float> scores)
+    {
+        var slot = 0;
+        for (; slot <= scores.Length - 4; slot += 4)
+            LinearKernel.Four(keys[slot], keys[slot + 1], keys[slot + 2], keys[slot + 3], query, dim).CopyTo(scores[slot..]);
+        for (; slot < scores.Length; slot++) scores[slot] = LinearKernel.Dot(keys[slot], query, dim);
     }
 
     /// <summary>32 elements of the weighted sum of values, in registers over all positions.</summary>

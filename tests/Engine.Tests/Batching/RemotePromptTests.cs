@@ -66,6 +66,8 @@ public sealed class RemotePromptTests : IDisposable
     public void A_cache_that_never_arrived_fails_its_sequence_alone()
     {
         using var bench = new CoreBench(_test.Model, 1, 12);
+        bench.Add(Prompt(180, 3), 1); // every block has been used: what it held before must not pass for the prompt
+        bench.RunToEnd();
         Sequence good = bench.Add(Prompt(20, 2), 10), bad = bench.Add(Prompt(37, 1), 10, remote: true);
         bench.Step();
         bench.Core.Arrived(bad, 5); // a lie: its blocks are still poison
