@@ -30,9 +30,10 @@ public sealed class BatchRunner : IDisposable
         for (var rank = 0; rank < caches.Count; rank++) Require(caches[rank], rank, shard, caches[0]);
         (_model, _cache, MaxTokens, MaxLogits) = (model, caches[0], maxTokens, maxLogits);
         _logits = new Matrix(maxLogits, model.Config.VocabularySize);
-        _allReduce = new AllReduce(model.Config, caches.Count, maxTokens, timeout ?? TimeSpan.FromSeconds(30));
+        var deadline = timeout ?? TimeSpan.FromSeconds(30);
+        _allReduce = new AllReduce(model.Config, caches.Count, maxTokens, deadline);
         _ranks = [.. caches.Select((cache, rank) => new RankForward(model, cache, new RankSpec(rank, caches.Count, shard), maxTokens, maxLogits, _allReduce, _logits))];
-        _threads = new RankThreads(caches.Count);
+        _threads = new RankThreads(caches.Count, deadline);
     }
 
     /// <summary>The most tokens in a step.</summary>

@@ -10,6 +10,7 @@ namespace Nixl.Sdk.Samples.Model;
 /// </summary>
 internal sealed class RankThreads : IDisposable
 {
+    private readonly TimeSpan _timeout;
     private readonly CancellationTokenSource _ending = new();
     private readonly SemaphoreSlim _finished = new(0);
     private readonly List<(Thread Thread, SemaphoreSlim Start)> _workers = [];
@@ -17,8 +18,9 @@ internal sealed class RankThreads : IDisposable
     private Action _onFailure = () => { };
     private Exception? _failure;
 
-    internal RankThreads(int ranks)
+    internal RankThreads(int ranks, TimeSpan timeout)
     {
+        _timeout = timeout;
         for (var rank = 1; rank < ranks; rank++)
         {
             var (index, start) = (rank, new SemaphoreSlim(0));
@@ -37,11 +39,16 @@ internal sealed class RankThreads : IDisposable
         (_body, _onFailure) = (body, onFailure);
         foreach (var worker in _workers) worker.Start.Release();
         RunRank(0);
-        // Bounded: a rank waits for others only inside the all-reduce, which has a deadline.
-        foreach (var _ in _workers) _finished.Wait(_ending.Token);
+        foreach (var worker in _workers)
+        {
+            if (_finished.Wait(_timeout, _ending.Token)) continue;
+            Fail(new TimeoutException($"A rank did not end its step within {_timeout.TotalSeconds} s."));
+            break;
+        }
         if (_failure is { } failure) throw Broken(failure);
     }
 
+    /// <summary>Waits for the ranks: the memory that they compute on goes away after it.</summary>
     public void Dispose()
     {
         _ending.Cancel();
@@ -81,8 +88,13 @@ internal sealed class RankThreads : IDisposable
         }
         catch (Exception e)
         {
-            // The first failure is the cause; the others are ranks whose waiting it ended.
-            if (Interlocked.CompareExchange(ref _failure, e, null) is null) _onFailure();
+            Fail(e);
         }
+    }
+
+    /// <summary>The first failure is the cause; the others are ranks whose waiting it ended.</summary>
+    private void Fail(Exception failure)
+    {
+        if (Interlocked.CompareExchange(ref _failure, failure, null) is null) _onFailure();
     }
 }

@@ -67,7 +67,7 @@ public sealed class Sequence
     internal int[] TakeBlocks()
     {
         var blocks = _blocks;
-        (_blocks, ComputedTokens, CachedTokens, PublishedBlocks) = ([], 0, 0, 0);
+        (_blocks, ComputedTokens, PublishedBlocks) = ([], 0, 0);
         return blocks;
     }
 
