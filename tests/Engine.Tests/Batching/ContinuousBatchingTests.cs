@@ -81,17 +81,17 @@ public sealed class ContinuousBatchingTests : IDisposable
     [Fact]
     public void An_answer_gets_its_token_in_every_step_while_a_long_prompt_is_computed()
     {
-        using var bench = new CoreBench(_test.Model, 1, 40, new EngineCoreOptions { ChunkTokens = 8, StepTokens = 12, MaxSequences = 4 });
+        using var test = TestModel.Create(); // whose answers never end early
+        using var bench = new CoreBench(test.Model, 1, 40, new EngineCoreOptions { ChunkTokens = 8, StepTokens = 12, MaxSequences = 4 });
         var first = bench.Add(Prompt(5, 3), 60);
         bench.Step();
         var second = bench.Add(Prompt(100, 4), 4);
-        while (second.NewTokens.Length == 0)
+        for (var step = 1; step <= 13; step++)
         {
-            var before = (first.NewTokens.Length, second.ComputedTokens);
-            var result = bench.Step();
-            if (first.State == SequenceState.Running || result.Outputs.Any(output => output.Sequence == first)) Assert.Equal(before.Length + 1, first.NewTokens.Length);
-            Assert.Equal(Math.Min(before.ComputedTokens + 8, 100), second.ComputedTokens);
+            bench.Step();
+            Assert.Equal((1 + step, Math.Min(step * 8, 100)), (first.NewTokens.Length, second.ComputedTokens));
         }
+        Assert.Equal(1, second.NewTokens.Length);
         bench.RunToEnd();
         bench.AssertAsAlone(first);
         bench.AssertAsAlone(second);
@@ -179,6 +179,20 @@ public sealed class ContinuousBatchingTests : IDisposable
         Assert.Equal(4, bench.Blocks.Free);
         bench.Core.Release(first); // nothing is left to give back
         Assert.Equal(4, bench.Blocks.Free);
+    }
+
+    [Fact]
+    public void Nobody_is_admitted_into_the_last_block_that_a_growing_answer_needs()
+    {
+        using var test = TestModel.Create(); // whose answers never end early
+        using var bench = new CoreBench(test.Model, 1, 4);
+        Sequence growing = bench.Add(Prompt(10, 1), 30), waiting = bench.Add(Prompt(40, 2), 1); // 1 block, then 3; 3 blocks
+        var results = bench.RunToEnd();
+        Assert.All(results, result => Assert.Empty(result.Preempted));
+        Assert.Contains(growing, results[0].Admitted);
+        Assert.Contains(waiting, results[30].Admitted);
+        bench.AssertAsAlone(growing);
+        bench.AssertAsAlone(waiting);
     }
 
     [Fact]
