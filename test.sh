@@ -69,7 +69,7 @@ if [ $native = 1 ]; then
   build_native asan
   run_ctest asan
   build_native tsan
-  run_ctest tsan -E 'FabricRail|Packing' # whole minutes each there; run them by hand after changes of threads
+  run_ctest tsan
   step "Native static checks (clang-tidy)" cmake --build Sdk.Native/build/release --target tidy
 fi
 

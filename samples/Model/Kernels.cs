@@ -3,21 +3,12 @@ using System.Numerics.Tensors;
 namespace Nixl.Sdk.Samples.Model;
 
 /// <summary>
-/// The arithmetic. Every function's result for one token depends on that token's row alone, never on how many rows are in
-/// the call: prefill in chunks and decode one by one give the same bits.
+/// The arithmetic over one row. Every function's result for one token depends on that token's row alone, never on how many rows are in a
+/// batch: prefill in chunks, decode one by one and a batch of many sequences give the same bits. <see cref="LinearKernel"/> and
+/// <see cref="AttentionKernel"/> are the rest of it.
 /// </summary>
 internal static class Kernels
 {
-    /// <summary>y[t] = W x[t] for the first <paramref name="count"/> rows; a row of W is used for all of them while it is in the cache.</summary>
-    internal static void Linear(Matrix weight, Matrix x, Matrix y, int count)
-    {
-        for (var row = 0; row < weight.Rows; row++)
-        {
-            ReadOnlySpan<float> w = weight.Row(row);
-            for (var t = 0; t < count; t++) y.Row(t)[row] = TensorPrimitives.Dot(x.Row(t), w);
-        }
-    }
-
     /// <summary>y = x / sqrt(mean(x²) + ε) · weight.</summary>
     internal static void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float epsilon, Span<float> y)
     {

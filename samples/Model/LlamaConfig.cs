@@ -48,6 +48,21 @@ public sealed record LlamaConfig
     /// <summary>Query heads per key/value head.</summary>
     public int QueriesPerKv => Heads / KvHeads;
 
+    /// <summary>
+    /// Groups into which the columns of row-parallel products are cut, and so the highest degree of tensor parallelism: 4, 2 or 1, by which
+    /// key/value heads and inner width can be divided.
+    /// </summary>
+    public int ReduceGroups => (KvHeads % 4, IntermediateSize % 4) is (0, 0) ? 4 : (KvHeads % 2, IntermediateSize % 2) is (0, 0) ? 2 : 1;
+
+    /// <summary>What one of <paramref name="ranks"/> ranks of tensor parallelism has: its share of the heads and of the inner width.</summary>
+    /// <exception cref="ArgumentException">The model cannot be cut into so many.</exception>
+    public LlamaConfig Shard(int ranks)
+    {
+        if (ranks is not (1 or 2 or 4) || ReduceGroups % ranks != 0)
+            throw new ArgumentException($"Tensor parallelism {ranks}: with {KvHeads} key/value heads and an inner width of {IntermediateSize} this model runs on {string.Join(", ", Enumerable.Range(1, ReduceGroups).Where(n => ReduceGroups % n == 0))} rank(s).", nameof(ranks));
+        return this with { Heads = Heads / ranks, KvHeads = KvHeads / ranks, IntermediateSize = IntermediateSize / ranks };
+    }
+
     /// <summary>Reads a <c>config.json</c>.</summary>
     /// <exception cref="ModelFormatException">A field is missing, out of range, or asks for what this engine does not do.</exception>
     public static LlamaConfig Load(string path) => LlamaConfigReader.Read(path);

@@ -20,5 +20,21 @@ internal sealed class Matrix : IDisposable
 
     internal Span<float> Row(int row) => _buffer.Slice((long)row * _stride, Columns);
 
+    /// <summary>The whole matrix.</summary>
+    internal MatrixView View() => View(0, Rows, 0, Columns);
+
+    /// <summary>Some of its rows: a column-parallel shard of a weight [out, in], or the first tokens of an activation.</summary>
+    internal MatrixView RowsOf(int first, int count) => View(first, count, 0, Columns);
+
+    /// <summary>Some of its columns: a row-parallel shard of a weight [out, in].</summary>
+    internal MatrixView ColumnsOf(int first, int count) => View(0, Rows, first, count);
+
     public void Dispose() => _buffer.Dispose();
+
+    private unsafe MatrixView View(int row, int rows, int column, int columns)
+    {
+        if (row < 0 || rows < 0 || row > Rows - rows || column < 0 || columns < 0 || column > Columns - columns)
+            throw new ArgumentOutOfRangeException(nameof(row), $"Rows [{row}, +{rows}), columns [{column}, +{columns}) of [{Rows}, {Columns}].");
+        return new MatrixView((float*)_buffer.Address + ((long)row * _stride) + column, rows, columns, _stride);
+    }
 }

@@ -50,6 +50,8 @@ public sealed unsafe class PagedKvCache
     /// <summary>Tokens in a block.</summary>
     public int BlockTokens { get; }
 
+    internal int Layers => _keys.Length;
+
     internal int Heads => _heads;
 
     internal int HeadDim => _headDim;
@@ -74,6 +76,18 @@ public sealed unsafe class PagedKvCache
 
     /// <summary>The value of one token's head.</summary>
     public Span<float> Value(int layer, int block, int slot, int head) => Row(_values[layer], block, slot, head);
+
+    /// <summary>The keys of one head in one block, slot by slot.</summary>
+    internal HeadRows Keys(int layer, int block, int head) => Rows(_keys[layer], block, head);
+
+    /// <summary>The values of one head in one block, slot by slot.</summary>
+    internal HeadRows Values(int layer, int block, int head) => Rows(_values[layer], block, head);
+
+    private HeadRows Rows(in PagedTensor tensor, int block, int head)
+    {
+        if ((ulong)(uint)block >= (ulong)Blocks || (uint)head >= (uint)_heads) ThrowOutside(block, 0, head);
+        return new HeadRows((byte*)(tensor.Address + (nint)((block * tensor.BlockStride) + (head * tensor.HeadStride))), tensor.TokenStride);
+    }
 
     private Span<float> Row(in PagedTensor tensor, int block, int slot, int head)
     {

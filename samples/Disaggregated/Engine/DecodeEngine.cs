@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Nixl.Sdk.Samples.Model;
@@ -9,17 +8,15 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// Continues answers from blocks that a prefill engine has written. Never computes a prompt. One task owns all sequences; what
 /// happens elsewhere (a message, a notification) reaches it through one queue:
 /// <code>
-/// submit ──→ waiting ──blocks free──→ reserved ──notification──→ active ──end of text or length──→ finished
-///            (no blocks)              (poisoned)                 (a token each round)               (blocks returned)
+/// submit ──→ waiting ──blocks free──→ reserved ──notification──→ running ──end of text or length──→ finished
+///            (no blocks)              (poisoned)                 (a token each step)                (blocks returned)
 /// </code>
 /// </summary>
 internal sealed class DecodeEngine(EngineContext context, IHostApplicationLifetime lifetime, ILogger<DecodeEngine> logger)
     : EngineService(context, lifetime, logger)
 {
-    private readonly Channel<object> _events = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly Queue<DecodeSequence> _waiting = new();
-    private readonly Dictionary<string, DecodeSequence> _reserved = new(StringComparer.Ordinal);
-    private readonly List<DecodeSequence> _active = [];
+    private readonly Dictionary<Sequence, DecodeAnswer> _answers = [];
+    private readonly Dictionary<string, DecodeAnswer> _reserved = new(StringComparer.Ordinal);
 
     // A decode engine is handed prompts; it has no code that computes one.
     protected override long PromptTokensComputed => 0;
@@ -27,7 +24,7 @@ internal sealed class DecodeEngine(EngineContext context, IHostApplicationLifeti
     protected override async ValueTask HandleAsync(EngineMessage message, CancellationToken cancellation)
     {
         if (message is not SubmitMessage) throw new InvalidDataException($"A decode engine has no use for a {message.GetType().Name}.");
-        await _events.Writer.WriteAsync(message, cancellation);
+        await Events.Writer.WriteAsync(message, cancellation);
     }
 
     protected override async Task ComputeAsync(CancellationToken cancellation)
@@ -36,23 +33,36 @@ internal sealed class DecodeEngine(EngineContext context, IHostApplicationLifeti
         var arrivals = ForwardNotificationsAsync(ending.Token);
         try
         {
-            while (true)
-            {
-                // With nothing to compute wait for an event; otherwise only take what is there.
-                if (_active.Count == 0) await OnAsync(await _events.Reader.ReadAsync(cancellation), cancellation);
-                while (_events.Reader.TryRead(out var next)) await OnAsync(next, cancellation);
-                for (var i = _active.Count - 1; i >= 0; i--)
-                {
-                    if (!await StepAsync(_active[i], cancellation)) continue;
-                    _active.RemoveAt(i);
-                    await ReserveWaitingAsync(cancellation);
-                }
-            }
+            await RunStepsAsync(cancellation);
         }
         finally
         {
             await ending.CancelAsync();
             await arrivals;
+        }
+    }
+
+    protected override async ValueTask OnEventAsync(object happened, CancellationToken cancellation)
+    {
+        if (happened is SubmitMessage submit) await SubmitAsync(submit);
+        else await ArrivedAsync((Notification)happened, cancellation);
+    }
+
+    /// <summary>Tells which blocks take the prompts of the sequences that got theirs, and passes on the new tokens.</summary>
+    protected override async ValueTask OnStepAsync(StepResult result, long started, CancellationToken cancellation)
+    {
+        foreach (var sequence in result.Admitted)
+        {
+            var (answer, promptTokens) = (_answers[sequence], sequence.Spec.Prompt.Count);
+            _reserved.Add(answer.Request, answer);
+            await Context.Channel.SendAsync(
+                new ReservedMessage(answer.Request, promptTokens, sequence.Blocks[..Cache.BlocksFor(promptTokens)].ToArray()), cancellation);
+        }
+        foreach (var (sequence, token) in result.Outputs) await TokenAsync(_answers[sequence], token, cancellation);
+        foreach (var sequence in result.Failed)
+        {
+            _answers.Remove(sequence);
+            await Context.Channel.SendAsync(new FailedMessage(sequence.Spec.Id, NotNumbers), cancellation);
         }
     }
 
@@ -62,7 +72,7 @@ internal sealed class DecodeEngine(EngineContext context, IHostApplicationLifeti
         try
         {
             await foreach (var notification in Context.Agent.ReadNotificationsAsync(cancellation))
-                await _events.Writer.WriteAsync(notification, cancellation);
+                await Events.Writer.WriteAsync(notification, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -70,70 +80,43 @@ internal sealed class DecodeEngine(EngineContext context, IHostApplicationLifeti
         }
         catch (NixlException e)
         {
-            _events.Writer.TryComplete(e); // ends the compute task with it
+            Events.Writer.TryComplete(e); // ends the compute task with it
         }
     }
 
-    private async Task OnAsync(object happened, CancellationToken cancellation)
+    private async Task SubmitAsync(SubmitMessage submit)
     {
-        if (happened is SubmitMessage submit)
+        try
         {
-            try
-            {
-                _waiting.Enqueue(DecodeSequence.Create(submit, Context.Model, Cache));
-            }
-            catch (ArgumentException e)
-            {
-                await TrySendAsync(new FailedMessage(submit.Request, e.Message));
-            }
-            await ReserveWaitingAsync(cancellation);
+            var prompt = Context.Model.Tokenizer.Encode(submit.Prompt);
+            var sequence = Core.Add(new SequenceSpec(submit.Request, prompt, submit.MaxNewTokens) { RemotePrompt = true });
+            _answers.Add(sequence, new DecodeAnswer(submit.Request, sequence, Context.Model.Tokenizer));
         }
-        else
+        catch (ArgumentException e)
         {
-            await ArrivedAsync((Notification)happened, cancellation);
-        }
-    }
-
-    /// <summary>First come, first served: reserves blocks for the whole answer and tells which of them take the prompt.</summary>
-    private async Task ReserveWaitingAsync(CancellationToken cancellation)
-    {
-        while (_waiting.TryPeek(out var sequence) && Blocks.TryTake(sequence.BlocksNeeded, out var blocks))
-        {
-            _waiting.Dequeue();
-            foreach (var block in blocks) Cache.Poison(block);
-            sequence.Blocks = blocks;
-            _reserved.Add(sequence.Request, sequence);
-            await Context.Channel.SendAsync(
-                new ReservedMessage(sequence.Request, sequence.PromptTokens, blocks[..Cache.BlocksFor(sequence.PromptTokens)]), cancellation);
+            await TrySendAsync(new FailedMessage(submit.Request, e.Message));
         }
     }
 
     private async Task ArrivedAsync(Notification notification, CancellationToken cancellation)
     {
         var handover = Handover.Parse(notification.Payload.Span);
-        if (!_reserved.Remove(handover.Request, out var sequence))
+        if (!_reserved.Remove(handover.Request, out var answer))
             throw new InvalidDataException($"'{notification.Sender}' handed over '{handover.Request}', which is not reserved here.");
-        var expected = Cache.BlocksFor(sequence.PromptTokens) * Context.Pool.BytesPerBlock();
-        if (!notification.Info.WithTransfer || notification.Info.RequestBytes != expected || handover.PromptTokens != sequence.PromptTokens)
-            throw new InvalidDataException($"'{notification.Sender}' handed over {notification.Info.RequestBytes} bytes for {handover.PromptTokens} tokens of '{handover.Request}'; {expected} bytes for {sequence.PromptTokens} were due.");
-        // The page table is in place since the reservation: the prompt's positions now hold what was sent.
-        if (!await AppendAsync(sequence, handover.FirstToken, cancellation)) _active.Add(sequence);
-        else await ReserveWaitingAsync(cancellation);
+        var promptTokens = answer.Sequence.Spec.Prompt.Count;
+        var expected = Cache.BlocksFor(promptTokens) * Context.Pool.BytesPerBlock();
+        if (!notification.Info.WithTransfer || notification.Info.RequestBytes != expected || handover.PromptTokens != promptTokens)
+            throw new InvalidDataException($"'{notification.Sender}' handed over {notification.Info.RequestBytes} bytes for {handover.PromptTokens} tokens of '{handover.Request}'; {expected} bytes for {promptTokens} were due.");
+        // The block table is in place since the reservation: the prompt's positions now hold what was sent.
+        Core.Arrived(answer.Sequence, handover.FirstToken);
+        await TokenAsync(answer, handover.FirstToken, cancellation);
     }
 
-    /// <summary>Computes one token. True if the sequence has ended.</summary>
-    private async Task<bool> StepAsync(DecodeSequence sequence, CancellationToken cancellation) =>
-        await AppendAsync(sequence, Next(sequence), cancellation);
-
-    private int Next(DecodeSequence sequence) =>
-        Greedy.Choose(Runner.Forward([sequence.Tokens[^1]], sequence.PromptTokens + sequence.Tokens.Count - 1, sequence.Blocks));
-
-    private async Task<bool> AppendAsync(DecodeSequence sequence, int token, CancellationToken cancellation)
+    private async Task TokenAsync(DecodeAnswer answer, int token, CancellationToken cancellation)
     {
-        await Context.Channel.SendAsync(new TokenMessage(sequence.Request, token, sequence.Append(token)), cancellation);
-        if (sequence.EndReason is not { } reason) return false;
-        Blocks.Return(sequence.Blocks);
-        await Context.Channel.SendAsync(new FinishedMessage(sequence.Request, [.. sequence.Tokens], sequence.Finish(), reason), cancellation);
-        return true;
+        await Context.Channel.SendAsync(new TokenMessage(answer.Request, token, answer.Append(token)), cancellation);
+        if (answer.Sequence.State != SequenceState.Finished) return;
+        _answers.Remove(answer.Sequence);
+        await Context.Channel.SendAsync(answer.Finish(), cancellation);
     }
 }

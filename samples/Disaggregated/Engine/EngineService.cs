@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Nixl.Sdk.Samples.Model;
@@ -5,33 +7,38 @@ using Nixl.Sdk.Samples.Model;
 namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>
-/// What both engines share: says "ready", reads the driver's messages, stops when told to or when the driver is gone. The
-/// subclasses compute on a task of their own, so that a message is never kept waiting by the model.
+/// What both engines share: says "ready", reads the driver's messages, stops when told to or when the driver is gone. Steps are
+/// computed on a task of their own, so that a message is never kept waiting by the model; what happens reaches it as events.
 /// </summary>
 internal abstract class EngineService : BackgroundService
 {
+    /// <summary>Why a sequence failed whose logits were no numbers.</summary>
+    protected const string NotNumbers = "The logits are not numbers: a block of the request's cache was read that was not written.";
+
     private readonly IHostApplicationLifetime _lifetime;
+    private readonly SharedBlocks _blocks;
 
     protected EngineService(EngineContext context, IHostApplicationLifetime lifetime, ILogger logger)
     {
         (Context, _lifetime, Logger) = (context, lifetime, logger);
-        Blocks = new WaitingAllocator((int)context.Pool.Blocks, context.Options.Seed);
+        _blocks = new SharedBlocks((int)context.Pool.Blocks, context.Options.Seed);
         Cache = PoolCache.Over(context.Pool, context.Model.Config);
-        Runner = new LlamaRunner(context.Model.Model, Cache);
+        // Without the prefix cache: the demo holds every token that was computed against every token of its prompts.
+        Core = new EngineCore(context.Model.Model, [Cache], _blocks, new EngineCoreOptions { PrefixCache = false });
     }
 
     protected EngineContext Context { get; }
 
     protected ILogger Logger { get; }
 
-    /// <summary>The pool's free blocks.</summary>
-    protected WaitingAllocator Blocks { get; }
-
     /// <summary>The cache over the pool.</summary>
     protected PagedKvCache Cache { get; }
 
-    /// <summary>The model over the cache. Used by the compute task only.</summary>
-    protected LlamaRunner Runner { get; }
+    /// <summary>Sequences, scheduler and model over the cache. Used by the compute task only.</summary>
+    protected EngineCore Core { get; }
+
+    /// <summary>What happens outside of the compute task.</summary>
+    protected Channel<object> Events { get; } = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
 
     /// <summary>Acts on a message; called for one after the other.</summary>
     protected abstract ValueTask HandleAsync(EngineMessage message, CancellationToken cancellation);
@@ -39,8 +46,29 @@ internal abstract class EngineService : BackgroundService
     /// <summary>The engine's own work, until cancelled.</summary>
     protected abstract Task ComputeAsync(CancellationToken cancellation);
 
+    /// <summary>Acts on an event, on the compute task.</summary>
+    protected abstract ValueTask OnEventAsync(object happened, CancellationToken cancellation);
+
+    /// <summary>Acts on what a step did that began at the timestamp <paramref name="started"/>, on the compute task.</summary>
+    protected abstract ValueTask OnStepAsync(StepResult result, long started, CancellationToken cancellation);
+
     /// <summary>Tokens of prompts that this engine computed itself.</summary>
     protected abstract long PromptTokensComputed { get; }
+
+    /// <summary>The compute task: steps as long as there is something to compute, events in between.</summary>
+    protected async Task RunStepsAsync(CancellationToken cancellation)
+    {
+        var idle = true;
+        while (true)
+        {
+            if (idle) await OnEventAsync(await Events.Reader.ReadAsync(cancellation), cancellation);
+            while (Events.Reader.TryRead(out var next)) await OnEventAsync(next, cancellation);
+            var started = Stopwatch.GetTimestamp();
+            var result = Core.Step(cancellation);
+            idle = result.IsIdle;
+            await OnStepAsync(result, started, cancellation);
+        }
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -80,8 +108,7 @@ internal abstract class EngineService : BackgroundService
 
     public override void Dispose()
     {
-        Runner.Dispose();
-        Blocks.Dispose();
+        Core.Dispose();
         base.Dispose();
     }
 
@@ -108,7 +135,7 @@ internal abstract class EngineService : BackgroundService
                 var counters = Context.Agent.GetCounters(Context.Options.Transport);
                 await Context.Channel.SendAsync(
                     new StatisticsMessage(
-                        Runner.TokensComputed, PromptTokensComputed, Blocks.Free, counters.WrittenBytes, counters.Transfers, counters.Failures,
+                        Core.TokensComputed, PromptTokensComputed, _blocks.Free, counters.WrittenBytes, counters.Transfers, counters.Failures,
                         counters.NotificationsSent, counters.NotificationsReceived), cancellation);
                 continue;
             }

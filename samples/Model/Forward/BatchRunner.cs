@@ -1,0 +1,101 @@
+namespace Nixl.Sdk.Samples.Model;
+
+/// <summary>
+/// Runs batches of chunks through a model over paged caches, one cache per rank of tensor parallelism. Logits are the same bits for any batch,
+/// any chunks, any blocks and any number of ranks. Holds the activations of one step; one thread at a time.
+/// </summary>
+public sealed class BatchRunner : IDisposable
+{
+    private readonly LlamaModel _model;
+    private readonly PagedKvCache _cache;
+    private readonly RankForward[] _ranks;
+    private readonly RankThreads _threads;
+    private readonly AllReduce _allReduce;
+    private readonly Matrix _logits;
+
+    /// <summary>Creates a runner.</summary>
+    /// <param name="model">The model; the caller's, alive for longer than the runner.</param>
+    /// <param name="caches">One cache per rank, each with the heads of that rank (<see cref="LlamaConfig.Shard"/>) and the same blocks.</param>
+    /// <param name="maxTokens">The most tokens in a step.</param>
+    /// <param name="maxLogits">The most chunks in a step whose logits are wanted.</param>
+    /// <param name="timeout">How long a rank waits for the others inside a step before it gives up; 30 s if null.</param>
+    /// <exception cref="ArgumentException">The model cannot be cut into so many ranks, or a cache has not the heads of its rank.</exception>
+    public BatchRunner(LlamaModel model, IReadOnlyList<PagedKvCache> caches, int maxTokens, int maxLogits, TimeSpan? timeout = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(caches);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxTokens);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxLogits);
+        var shard = model.Config.Shard(caches.Count);
+        for (var rank = 0; rank < caches.Count; rank++) Require(caches[rank], rank, shard, caches[0]);
+        (_model, _cache, MaxTokens, MaxLogits) = (model, caches[0], maxTokens, maxLogits);
+        _logits = new Matrix(maxLogits, model.Config.VocabularySize);
+        var deadline = timeout ?? TimeSpan.FromSeconds(30);
+        _allReduce = new AllReduce(model.Config, caches.Count, maxTokens, deadline);
+        _ranks = [.. caches.Select((cache, rank) => new RankForward(model, cache, new RankSpec(rank, caches.Count, shard), maxTokens, maxLogits, _allReduce, _logits))];
+        _threads = new RankThreads(caches.Count, deadline);
+    }
+
+    /// <summary>The most tokens in a step.</summary>
+    public int MaxTokens { get; }
+
+    /// <summary>The most chunks in a step whose logits are wanted.</summary>
+    public int MaxLogits { get; }
+
+    /// <summary>Tokens that went through the model since the start: a decoder that was handed its prompt never counts it.</summary>
+    public long TokensComputed { get; private set; }
+
+    /// <summary>Writes the keys and values of the batch's tokens into the caches and computes the logits that are wanted.</summary>
+    /// <exception cref="ArgumentException">A chunk does not fit the model or the caches; nothing was computed.</exception>
+    /// <exception cref="InvalidOperationException">A rank failed; the runner cannot be used any more.</exception>
+    public void Run(StepBatch batch, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        Check(batch);
+        cancellation.ThrowIfCancellationRequested(); // a step itself takes milliseconds and is never left half done
+        _threads.Run(rank => _ranks[rank].Run(batch), _allReduce.Cancel);
+        TokensComputed += batch.Tokens;
+    }
+
+    /// <summary>The logits of a chunk of the last step, by the row that <see cref="StepBatch.Add"/> returned; valid until the next step.</summary>
+    public ReadOnlySpan<float> Logits(int row) => _logits.Row(row);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _threads.Dispose(); // first: no rank computes any more
+        foreach (var rank in _ranks) rank.Dispose();
+        _allReduce.Dispose();
+        _logits.Dispose();
+    }
+
+    private static void Require(PagedKvCache cache, int rank, LlamaConfig shard, PagedKvCache first)
+    {
+        if (cache.Heads != shard.KvHeads || cache.HeadDim != shard.HeadDim || cache.Layers != shard.Layers)
+            throw new ArgumentException($"Rank {rank}'s cache has {cache.Layers} layers of {cache.Heads} heads of {cache.HeadDim}; {shard.Layers} layers of {shard.KvHeads} heads of {shard.HeadDim} are its share.", nameof(cache));
+        if (cache.Blocks != first.Blocks || cache.BlockTokens != first.BlockTokens)
+            throw new ArgumentException($"Rank {rank}'s cache has {cache.Blocks} blocks of {cache.BlockTokens} tokens, rank 0's {first.Blocks} of {first.BlockTokens}; a block table is one for all ranks.", nameof(cache));
+    }
+
+    private void Check(StepBatch batch)
+    {
+        var config = _model.Config;
+        if (batch.Tokens < 1 || batch.Tokens > MaxTokens) throw new ArgumentException($"{batch.Tokens} tokens; a step takes 1 to {MaxTokens}.", nameof(batch));
+        if (batch.LogitsRows > MaxLogits) throw new ArgumentException($"Logits of {batch.LogitsRows} chunks; a step gives at most {MaxLogits}.", nameof(batch));
+        foreach (var chunk in batch.AllChunks)
+        {
+            if (chunk.Count < 1) throw new ArgumentException("A chunk without tokens.", nameof(batch));
+            if (chunk.Position < 0 || chunk.Position > config.MaxPositions - chunk.Count)
+                throw new ArgumentOutOfRangeException(nameof(batch), $"Positions [{chunk.Position}, +{chunk.Count}); the model was made for {config.MaxPositions}.");
+            var needed = _cache.BlocksFor(chunk.Position + chunk.Count);
+            if (needed > chunk.BlockTable.Length)
+                throw new ArgumentException($"{chunk.BlockTable.Length} blocks for {chunk.Position + chunk.Count} tokens; {needed} are needed.", nameof(batch));
+            foreach (var block in chunk.BlockTable.Span[..needed])
+                if ((ulong)(uint)block >= (ulong)_cache.Blocks)
+                    throw new ArgumentOutOfRangeException(nameof(batch), $"Block {block}; the cache has {_cache.Blocks} blocks.");
+        }
+        foreach (var token in batch.AllTokens)
+            if ((uint)token >= (uint)config.VocabularySize)
+                throw new ArgumentOutOfRangeException(nameof(batch), $"Token {token}; the vocabulary has {config.VocabularySize}.");
+    }
+}

@@ -1,0 +1,51 @@
+using System.Runtime.InteropServices;
+
+namespace Nixl.Sdk.Samples.Model;
+
+/// <summary>
+/// What one step computes: chunks of several sequences, one after the other. A chunk is a part of a prompt or one token of an answer; both may
+/// be in one batch. Filled, run and cleared again by one thread.
+/// </summary>
+public sealed class StepBatch
+{
+    private readonly List<SequenceChunk> _chunks = [];
+    private readonly List<int> _tokens = [];
+
+    /// <summary>Tokens in the batch.</summary>
+    public int Tokens => _tokens.Count;
+
+    /// <summary>Chunks in the batch.</summary>
+    public int Chunks => _chunks.Count;
+
+    /// <summary>Chunks whose logits are wanted.</summary>
+    public int LogitsRows { get; private set; }
+
+    /// <summary>Adds a chunk.</summary>
+    /// <param name="tokens">At least one token.</param>
+    /// <param name="position">Position of the first; those before it are in the cache already.</param>
+    /// <param name="blockTable">The sequence's blocks: position p lies in block <c>blockTable[p / BlockTokens]</c>. Stays as it is until the step has run.</param>
+    /// <param name="wantsLogits">Whether the logits after the last token are wanted.</param>
+    /// <returns>The row of its logits in <see cref="BatchRunner.Logits"/>; -1 if they are not wanted.</returns>
+    public int Add(ReadOnlySpan<int> tokens, int position, ReadOnlyMemory<int> blockTable, bool wantsLogits)
+    {
+        var row = wantsLogits ? LogitsRows++ : -1;
+        _chunks.Add(new SequenceChunk(_tokens.Count, tokens.Length, position, blockTable, row));
+        _tokens.AddRange(tokens);
+        return row;
+    }
+
+    /// <summary>Empties it.</summary>
+    public void Clear()
+    {
+        _chunks.Clear();
+        _tokens.Clear();
+        LogitsRows = 0;
+    }
+
+    internal ReadOnlySpan<SequenceChunk> AllChunks => CollectionsMarshal.AsSpan(_chunks);
+
+    internal ReadOnlySpan<int> AllTokens => CollectionsMarshal.AsSpan(_tokens);
+}
+
+/// <summary>One sequence's part of a batch: rows [FirstRow, +Count) of every activation.</summary>
+internal readonly record struct SequenceChunk(int FirstRow, int Count, int Position, ReadOnlyMemory<int> BlockTable, int LogitsRow);
