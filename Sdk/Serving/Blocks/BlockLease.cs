@@ -83,7 +83,8 @@ public sealed partial class BlockLease : IDisposable
 
     internal bool HasExpired { get; private set; }
 
-    internal long QuarantinedSince { get; private set; }
+    /// <summary>Timestamp of the pool's clock; null if it never was.</summary>
+    internal long? QuarantinedSince { get; private set; }
 
     internal BlockState StateUnderLock =>
         _open.Count > 0 ? (IsGivenUp || HasExpired ? BlockState.Quarantined : BlockState.InFlight)
@@ -106,8 +107,9 @@ public sealed partial class BlockLease : IDisposable
         lock (Pool.Sync)
         {
             CheckServed();
+            if (Pool.Table.Available < count) return false;
             var longer = new int[checked(_blocks.Length + count)];
-            if (!Pool.TryTakeFresh(count, longer.AsSpan(_blocks.Length))) return false;
+            for (var i = _blocks.Length; i < longer.Length; i++) longer[i] = Pool.Table.TakeFresh();
             _blocks.CopyTo(longer, 0);
             for (var i = _blocks.Length; i < longer.Length; i++)
             {

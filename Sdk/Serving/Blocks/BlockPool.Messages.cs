@@ -74,21 +74,27 @@ public sealed partial class BlockPool
     /// <returns>The number of grants that expired just now.</returns>
     public int ExpireGrants(ICollection<BlockLease>? expired = null)
     {
+        List<BlockLease>? found = null;
         lock (Sync)
         {
-            var count = 0;
+            var now = Now();
             foreach (var grant in _grants.Values)
-            {
-                if (!ExpireIfDue(grant)) continue;
-                count++;
-                expired?.Add(grant.Lease);
-            }
-            return count;
+                if (ExpireIfDue(grant, now)) (found ??= []).Add(grant.Lease);
         }
+        if (found is null) return 0;
+        if (expired is not null)
+            foreach (var lease in found) expired.Add(lease); // outside of the lock: it is the caller's code
+        return found.Count;
     }
 
     internal LeaseGrant Open(BlockLease lease, PeerIdentity peer, BlockAccess access, int part, bool isOwn)
     {
+        if (!isOwn)
+        {
+            ArgumentException.ThrowIfNullOrEmpty(peer.Name, nameof(peer));
+            if (_exited.Contains(peer))
+                throw new InvalidOperationException($"{peer} has exited, so nobody would ever end its grant. Grant to another peer, or to its successor's incarnation.");
+        }
         ulong value;
         do value = Draw();
         while (value == 0 || _grants.ContainsKey(value));
@@ -131,15 +137,15 @@ public sealed partial class BlockPool
 
     private LeaseAnswer AnswerOf(LeaseGrant grant)
     {
-        ExpireIfDue(grant);
+        ExpireIfDue(grant, Now());
         return grant.Lease.IsGivenUp ? LeaseAnswer.GivenUp
             : grant.IsExpired || grant.Lease.HasExpired ? LeaseAnswer.Expired
             : LeaseAnswer.Accepted;
     }
 
-    private bool ExpireIfDue(LeaseGrant grant)
+    private static bool ExpireIfDue(LeaseGrant grant, long now)
     {
-        if (grant.IsExpired || Now() < grant.Deadline) return false;
+        if (grant.IsExpired || now < grant.Deadline) return false;
         grant.IsExpired = true;
         grant.Lease.Expired(grant);
         return true;

@@ -41,8 +41,8 @@ internal sealed partial class BlockModel
     private void GrantWrite()
     {
         if (PickLease() is not { } lease) return;
-        var (peer, part) = (Peers[_choose(Peers.Length)], _choose(Parts));
-        var allowed = !lease.IsUnwanted && lease.Expected is not null && lease.Content != BlockState.Ready && !lease.Readers.Any()
+        var (peer, part) = (_peers[_choose(_peers.Length)], _choose(Parts));
+        var allowed = !lease.IsUnwanted && !_exited.Contains(peer) && lease.Expected is not null && lease.Content != BlockState.Ready && !lease.Readers.Any()
             && !lease.HasPart(part) && lease.Writers.All(writer => writer.Part != part);
         Log($"grant write of part {part} to {peer}: {allowed}");
         LeaseGrant? real = null;
@@ -53,8 +53,8 @@ internal sealed partial class BlockModel
     private void GrantRead()
     {
         if (PickLease() is not { } lease) return;
-        var peer = Peers[_choose(Peers.Length)];
-        var allowed = !lease.IsUnwanted && lease.Content != BlockState.Quiesced;
+        var peer = _peers[_choose(_peers.Length)];
+        var allowed = !lease.IsUnwanted && !_exited.Contains(peer) && lease.Content != BlockState.Quiesced;
         Log($"grant read to {peer}: {allowed}");
         LeaseGrant? real = null;
         if (!Try(allowed, () => real = lease.Real.GrantRead(peer))) return;
@@ -161,8 +161,11 @@ internal sealed partial class BlockModel
 
     private void Exit()
     {
-        var peer = Peers[_choose(Peers.Length)];
+        var which = _choose(_peers.Length);
+        var peer = _peers[which];
         Log($"{peer} exits");
+        _exited.Add(peer);
+        if (_choose(2) == 0) _peers[which] = peer with { Incarnation = peer.Incarnation + 10 }; // and starts again
         var gone = _grants.Where(grant => grant.IsOpen && grant.Operation is null && grant.Peer == peer).ToList();
         Assert.Equal(gone.Count, _pool.PeerExited(peer));
         foreach (var grant in gone) Close(grant);

@@ -14,7 +14,8 @@ internal sealed partial class BlockModel : IDisposable
     private static readonly ArrivalPlan Plan = ServingPlans.TwoRanks;
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Extension = TimeSpan.FromSeconds(20);
-    private static readonly PeerIdentity[] Peers = [new("p", 1), new("p", 2), new("q", 1)];
+    private readonly PeerIdentity[] _peers = [new("p", 1), new("p", 2), new("q", 1)];
+    private readonly HashSet<PeerIdentity> _exited = [];
 
     // Two prompts that begin alike.
     private static readonly BlockHash[][] Prompts = [[new(1, 1), new(1, 2), new(1, 3)], [new(1, 1), new(2, 2), new(2, 3)]];
