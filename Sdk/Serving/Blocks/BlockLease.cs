@@ -96,7 +96,7 @@ public sealed partial class BlockLease : IDisposable
             _ => BlockState.Ready,
         };
 
-    /// <summary>Adds fresh blocks at the end, for tokens that the owner computes itself. Goes before those who wait for a lease: running
+    /// <summary>Adds fresh blocks at the end, for tokens that the owner computes itself; in a ready lease they count as ready at once. Goes before those who wait for a lease: running
     /// work ends sooner than work that has not begun.</summary>
     /// <param name="count">Blocks, at least 1.</param>
     /// <returns>False if so many are not there; nothing was taken.</returns>
@@ -121,7 +121,8 @@ public sealed partial class BlockLease : IDisposable
         }
     }
 
-    /// <summary>Makes full blocks of a ready lease findable by later reservations.</summary>
+    /// <summary>Makes full blocks of a ready lease findable by later reservations. For blocks that were not expected from others, those of
+    /// <see cref="TryExtend"/> among them, the owner vouches: publish each only when its last token is computed.</summary>
     /// <param name="hashes">Hashes of its blocks, from the first; those that are known already are left out.</param>
     /// <exception cref="InvalidOperationException">It is not ready: nobody may take what is not complete.</exception>
     public void Publish(params ReadOnlySpan<BlockHash> hashes)
