@@ -149,6 +149,7 @@ public sealed partial class BlockLease : IDisposable
         {
             if (IsGivenUp) return;
             IsGivenUp = true;
+            Pool.GivenUp(this);
             Update();
             Pool.Serve();
         }

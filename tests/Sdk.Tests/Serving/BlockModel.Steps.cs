@@ -155,8 +155,9 @@ internal sealed partial class BlockModel
         var due = _grants.Where(grant => grant.IsOpen && !grant.IsExpired && _now >= grant.Deadline).ToList();
         var expired = new List<BlockLease>();
         Assert.Equal(due.Count, _pool.ExpireGrants(expired));
-        Assert.Equal(due.Select(grant => grant.Lease.Real).ToHashSet(), expired.ToHashSet());
         foreach (var grant in due) ExpireIfDue(grant);
+        Assert.Equal(_expired, expired.ToHashSet());
+        _expired.Clear();
     }
 
     private void Exit()
@@ -252,6 +253,7 @@ internal sealed partial class BlockModel
         if (lease is null) return;
         Log("dispose a lease");
         lease.Real.Dispose();
+        _expired.Remove(lease.Real);
         if (!lease.IsUnwanted) lease.UnwantedSince = _now;
         _reference.Release(lease, () => lease.IsDisposed = true);
     }

@@ -16,6 +16,7 @@ internal sealed partial class BlockModel : IDisposable
     private static readonly TimeSpan Extension = TimeSpan.FromSeconds(20);
     private readonly PeerIdentity[] _peers = [new("p", 1), new("p", 2), new("q", 1)];
     private readonly HashSet<PeerIdentity> _exited = [];
+    private readonly HashSet<BlockLease> _expired = []; // not yet named by a sweep
 
     // Two prompts that begin alike.
     private static readonly BlockHash[][] Prompts = [[new(1, 1), new(1, 2), new(1, 3)], [new(1, 1), new(2, 2), new(2, 3)]];
@@ -155,6 +156,7 @@ internal sealed partial class BlockModel : IDisposable
     {
         if (_now < grant.Deadline || grant.IsExpired || !grant.IsOpen) return;
         grant.IsExpired = true;
+        if (!grant.Lease.IsDisposed) _expired.Add(grant.Lease.Real);
         if (grant.Access != BlockAccess.Write) return;
         if (!grant.Lease.IsUnwanted) grant.Lease.UnwantedSince = _now;
         grant.Lease.IsExpired = true;

@@ -60,6 +60,23 @@ public sealed class LeaseMessageTests : IDisposable
     }
 
     [Fact]
+    public void The_sweep_names_leases_too_whose_end_a_late_message_noticed_first()
+    {
+        using var lease = Written(out var grant);
+        var given = Written(out var other);
+        _time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Equal(LeaseAnswer.Expired, _pool.Heartbeat(grant.Token, Prefill)); // its owner waits for the arrival, and hears nothing of this
+        Assert.Equal(LeaseAnswer.Accepted, _pool.Confirm(grant.Token, Prefill));
+        given.Dispose(); // that owner knows already
+        var expired = new List<BlockLease>();
+        Assert.Equal(1, _pool.ExpireGrants(expired)); // one was noticed just now
+        Assert.Same(lease, Assert.Single(expired));
+        Assert.Equal(0, _pool.ExpireGrants(expired));
+        Assert.Single(expired);
+        _pool.Confirm(other.Token, Prefill);
+    }
+
+    [Fact]
     public void What_has_expired_is_not_served_even_if_it_comes_whole()
     {
         var lease = Written(out var grant);
