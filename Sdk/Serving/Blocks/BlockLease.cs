@@ -177,6 +177,14 @@ public sealed partial class BlockLease : IDisposable
         Update();
     }
 
+    /// <summary>Whoever asks for anything notices what has expired, swept or not.</summary>
+    internal void ExpireDue()
+    {
+        if (_open.Count == 0) return;
+        var now = Pool.Now();
+        foreach (var grant in _open) Pool.ExpireIfDue(grant, now);
+    }
+
     private void Opened(LeaseGrant grant)
     {
         _open.Add(grant);
@@ -187,6 +195,7 @@ public sealed partial class BlockLease : IDisposable
     private void CheckServed()
     {
         ObjectDisposedException.ThrowIf(IsGivenUp, this);
+        ExpireDue();
         if (HasExpired)
             throw new LeaseExpiredException($"A writer of this lease of pool '{Pool.Name}' sent no heartbeat in time, so it is not served any more. Dispose it and reserve anew.");
     }

@@ -141,15 +141,15 @@ public sealed partial class BlockPool
         return LeaseAnswer.Accepted;
     }
 
-    private LeaseAnswer AnswerOf(LeaseGrant grant)
+    private static LeaseAnswer AnswerOf(LeaseGrant grant)
     {
-        ExpireIfDue(grant, Now());
+        grant.Lease.ExpireDue();
         return grant.Lease.IsGivenUp ? LeaseAnswer.GivenUp
             : grant.IsExpired || grant.Lease.HasExpired ? LeaseAnswer.Expired
             : LeaseAnswer.Accepted;
     }
 
-    private bool ExpireIfDue(LeaseGrant grant, long now)
+    internal bool ExpireIfDue(LeaseGrant grant, long now)
     {
         if (grant.IsExpired || now < grant.Deadline) return false;
         grant.IsExpired = true;

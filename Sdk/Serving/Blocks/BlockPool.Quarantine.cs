@@ -67,6 +67,7 @@ public sealed partial class BlockPool
     /// <summary>One user of a lease less; if it was the last and the owner is gone, its blocks are free. Under the lock.</summary>
     private void Close(LeaseGrant grant)
     {
+        grant.Lease.ExpireDue(); // an end that comes too late is one
         _grants.Remove(grant.Token.Value);
         grant.IsOpen = false;
         grant.Lease.Closed(grant);

@@ -40,7 +40,7 @@ internal sealed partial class BlockModel
 
     private void GrantWrite()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var (peer, part) = (_peers[_choose(_peers.Length)], _choose(Parts));
         var allowed = !lease.IsUnwanted && !_exited.Contains(peer) && lease.Expected is not null && lease.Content != BlockState.Ready && !lease.Readers.Any()
             && !lease.HasPart(part) && lease.Writers.All(writer => writer.Part != part);
@@ -52,7 +52,7 @@ internal sealed partial class BlockModel
 
     private void GrantRead()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var peer = _peers[_choose(_peers.Length)];
         var allowed = !lease.IsUnwanted && !_exited.Contains(peer) && lease.Content != BlockState.Quiesced;
         Log($"grant read to {peer}: {allowed}");
@@ -71,7 +71,7 @@ internal sealed partial class BlockModel
             Close(open);
             return;
         }
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var (read, part) = (_choose(2) == 0, _choose(Parts));
         var allowed = !lease.IsUnwanted && (read
             ? lease.Content != BlockState.Quiesced
@@ -112,7 +112,7 @@ internal sealed partial class BlockModel
         }
         else
         {
-            ExpireIfDue(grant);
+            ExpireDue(grant.Lease);
             Assert.Equal(Refused(AnswerOf(grant)), answer);
             Came(grant, run);
             if (grant.Lease.HasPart(grant.Part)) Close(grant);
@@ -136,7 +136,7 @@ internal sealed partial class BlockModel
         if (PickGrant(grant => grant.Real is not null) is not { } grant) return;
         Log($"heartbeat of {grant.Peer}");
         var answer = _pool.Heartbeat(grant.Real!.Token, grant.Peer);
-        if (grant.IsOpen) ExpireIfDue(grant);
+        if (grant.IsOpen) ExpireDue(grant.Lease);
         Assert.Equal(Refused(grant.IsOpen ? AnswerOf(grant) : LeaseAnswer.Unknown), answer);
         if (answer == LeaseAnswer.Accepted && grant.Deadline < _now + Extension) grant.Deadline = _now + Extension;
     }
@@ -197,7 +197,7 @@ internal sealed partial class BlockModel
 
     private void MarkReady()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var mayAsk = !lease.IsUnwanted && lease.Expected is not null && !lease.Writers.Any();
         Arrival? arrival = null;
         if (!Try(mayAsk, () => arrival = lease.Real.GetArrival())) return;
@@ -217,7 +217,7 @@ internal sealed partial class BlockModel
 
     private void MarkComputed()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var allowed = !lease.IsUnwanted && lease.Content != BlockState.Quiesced;
         Log($"mark computed: {allowed}");
         if (Try(allowed, lease.Real.MarkComputed)) lease.Content = BlockState.Ready;
@@ -225,7 +225,7 @@ internal sealed partial class BlockModel
 
     private void Publish()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var hashes = Prompts[_choose(Prompts.Length)].Take(lease.Blocks.Count).ToArray();
         var allowed = !lease.IsUnwanted && lease.Content == BlockState.Ready;
         Log($"publish {hashes.Length}: {allowed}");
@@ -236,7 +236,7 @@ internal sealed partial class BlockModel
 
     private void Extend()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var before = lease.Blocks.Count;
         Log($"extend: {!lease.IsUnwanted}");
         var extended = false;

@@ -150,7 +150,11 @@ internal sealed partial class BlockModel : IDisposable
         Assert.All(_waiting, waiting => Assert.False(waiting.Task.IsCompleted));
     }
 
-    private void Close(ReferenceGrant grant) => _reference.Release(grant.Lease, () => grant.Lease.Open.Remove(grant));
+    private void Close(ReferenceGrant grant)
+    {
+        ExpireDue(grant.Lease);
+        _reference.Release(grant.Lease, () => grant.Lease.Open.Remove(grant));
+    }
 
     private void ExpireIfDue(ReferenceGrant grant)
     {
@@ -169,6 +173,19 @@ internal sealed partial class BlockModel : IDisposable
     }
 
     private ReferenceLease? PickLease() => _reference.Leases.Count == 0 ? null : _reference.Leases[_choose(_reference.Leases.Count)];
+
+    // For a step that asks something of a lease that its owner still has: that notices what has expired.
+    private ReferenceLease? PickAsked()
+    {
+        var lease = PickLease();
+        if (lease is { IsDisposed: false }) ExpireDue(lease);
+        return lease;
+    }
+
+    private void ExpireDue(ReferenceLease lease)
+    {
+        foreach (var grant in lease.Open.ToList()) ExpireIfDue(grant);
+    }
 
     private ReferenceGrant? PickGrant(Func<ReferenceGrant, bool> which)
     {

@@ -93,6 +93,24 @@ public sealed class LeaseMessageTests : IDisposable
     }
 
     [Fact]
+    public void An_expired_lease_is_refused_whether_or_not_anybody_has_swept()
+    {
+        var lease = _pool.TryReserve(2)!;
+        lease.Expect(ServingPlans.TwoRanks, 2);
+        var late = lease.GrantWrite(Prefill, 0);
+        _time.Advance(TimeSpan.FromSeconds(25));
+        var other = lease.GrantWrite(new PeerIdentity("b", 2), 1);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(LeaseAnswer.Expired, _pool.Deliver(other, ServingPlans.TwoRanks, 0, 2));
+        Assert.Throws<LeaseExpiredException>(() => lease.HasLayer(0));
+        _pool.Confirm(late.Token, Prefill);
+        var second = Written(out var confirmed);
+        _time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Equal(LeaseAnswer.Accepted, _pool.Confirm(confirmed.Token, Prefill)); // the memory is let go; the lease is not served
+        Assert.Throws<LeaseExpiredException>(() => second.GrantWrite(Prefill));
+    }
+
+    [Fact]
     public void An_expired_reader_is_refused_and_the_others_go_on()
     {
         using var lease = _pool.TryReserve(1)!;
