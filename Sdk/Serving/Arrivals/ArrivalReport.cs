@@ -9,7 +9,7 @@ internal static class ArrivalReport
         if (coverage.IsComplete)
             return new Arrival(lease, coverage.Version, true, [], []);
         var gaps = new List<ArrivalGap>();
-        var blocks = new SortedSet<int>();
+        var spoiled = new bool[coverage.Blocks];
         for (var part = 0; part < coverage.Plan.Parts.Count; part++)
         {
             var given = coverage.Plan.Parts[part];
@@ -19,20 +19,15 @@ internal static class ArrivalReport
                 {
                     if (coverage.Has(part, layer, block, out var gap))
                         continue;
-                    blocks.Add(block);
-                    Add(gaps, new ArrivalGap(given.Source, given.Layers.Count == 0 ? -1 : given.Layers[layer], block, 1, gap.Start, gap.End - gap.Start));
+                    var first = block;
+                    while (block + 1 < coverage.Blocks && !coverage.Has(part, layer, block + 1, out var next) && next == gap)
+                        block++; // the neighbour lacks the same bytes
+                    gaps.Add(new ArrivalGap(
+                        given.Source, given.Layers.Count == 0 ? -1 : given.Layers[layer], first, block + 1 - first, gap.Start, gap.End - gap.Start));
+                    spoiled.AsSpan(first, block + 1 - first).Fill(true);
                 }
             }
         }
-        return new Arrival(lease, coverage.Version, false, gaps, [.. blocks]);
-    }
-
-    // Joined to its neighbour if that lacks the same bytes.
-    private static void Add(List<ArrivalGap> gaps, ArrivalGap gap)
-    {
-        if (gaps.Count > 0 && gaps[^1] with { Blocks = 1, Block = gap.Block } == gap && gaps[^1].Block + gaps[^1].Blocks == gap.Block)
-            gaps[^1] = gaps[^1] with { Blocks = gaps[^1].Blocks + 1 };
-        else
-            gaps.Add(gap);
+        return new Arrival(lease, coverage.Version, false, gaps, [.. Enumerable.Range(0, spoiled.Length).Where(block => spoiled[block])]);
     }
 }

@@ -3,7 +3,8 @@ namespace Nixl.Sdk.Serving;
 /// <summary>
 /// A sender's declaration of what it has written: the same byte range in each of some blocks of each of some layers. Layers are ordinals
 /// in the sender's <see cref="ArrivalPart.Layers"/>, blocks are positions in the lease (cached ones counted), bytes are of the sender's own
-/// share of one layer of one block.
+/// share of one layer of one block. What a block receives in pieces should join soon: far more separate ranges than one in 256 bytes are
+/// refused (<see cref="LeaseAnswer.Malformed"/>).
 /// </summary>
 /// <param name="Layer">The first layer.</param>
 /// <param name="Layers">Layers, at least 1.</param>

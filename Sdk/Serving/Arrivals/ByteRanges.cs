@@ -6,7 +6,8 @@ internal sealed class ByteRanges
 {
     private readonly List<(long Start, long End)> _ranges = [];
 
-    public void Add(long start, long end)
+    /// <summary>Returns how many more ranges there are now: at most 1, and less where it joins some.</summary>
+    public int Add(long start, long end)
     {
         var at = 0;
         while (at < _ranges.Count && _ranges[at].End < start)
@@ -20,6 +21,7 @@ internal sealed class ByteRanges
         }
         _ranges.RemoveRange(at, last - at);
         _ranges.Insert(at, (start, end));
+        return 1 - (last - at);
     }
 
     public bool Covers(long length) => _ranges.Count == 1 && _ranges[0].Start == 0 && _ranges[0].End == length;

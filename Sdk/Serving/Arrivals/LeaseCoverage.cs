@@ -9,12 +9,19 @@ namespace Nixl.Sdk.Serving;
 /// <remarks>Not thread-safe: the pool's lock guards it. Whole blocks are recorded without an allocation.</remarks>
 internal sealed class LeaseCoverage
 {
+    /// <summary>Separate ranges that are kept of a layer of a block: one for so many of its bytes…</summary>
+    internal const int BytesPerPiece = 256;
+
+    /// <summary>…and at least so many; on the average of a part's layers and blocks.</summary>
+    internal const int LeastPieces = 64;
+
     private readonly int _cached;
     private readonly int _words;
     private readonly int[] _rows; // first row of each part; a row is one layer of it
     private readonly ulong[] _arrived;
     private readonly int[] _missing; // blocks that each row lacks
     private readonly int[] _missingRows; // rows of each part that lack some
+    private readonly long[] _ranges; // of each part, kept in pieces
     private Dictionary<(int Row, int Block), ByteRanges>? _pieces;
 
     public LeaseCoverage(ArrivalPlan plan, int blocks, int cached)
@@ -29,6 +36,7 @@ internal sealed class LeaseCoverage
         _arrived = new ulong[checked(_rows[^1] * _words)];
         _missing = new int[_rows[^1]];
         _missingRows = new int[plan.Parts.Count];
+        _ranges = new long[plan.Parts.Count];
         for (var i = 0; i < plan.Parts.Count; i++)
             Clear(i);
     }
@@ -68,23 +76,28 @@ internal sealed class LeaseCoverage
             _missing[row] = Blocks - _cached;
         }
         _missingRows[part] = Blocks == _cached ? 0 : Plan.Parts[part].LayerCount;
+        _ranges[part] = 0;
         if (_pieces is null)
             return;
         foreach (var key in _pieces.Keys)
             if (key.Row >= _rows[part] && key.Row < _rows[part + 1]) _pieces.Remove(key);
     }
 
-    /// <summary>Records a declaration, or nothing of it if it does not fit or is not of <paramref name="bytes"/> bytes.</summary>
+    /// <summary>Records a declaration, or nothing of it if it does not fit, is not of <paramref name="bytes"/> bytes, or would leave so many
+    /// separate ranges that a peer could fill the memory with them.</summary>
     public bool TryAdd(int part, ReadOnlySpan<ArrivalRun> runs, long bytes)
     {
         var declared = Plan.Parts[part];
+        var ranges = _ranges[part];
         foreach (ref readonly var run in runs)
         {
             if (!Fits(run, declared) || bytes < 0)
                 return false;
             bytes -= checked(run.Length * run.Layers * run.Blocks); // each factor is within the lease, so the product is within memory
+            if (run.Length != declared.BytesPerLayer)
+                ranges += (long)run.Layers * run.Blocks; // at most
         }
-        if (bytes != 0)
+        if (bytes != 0 || (ranges > _ranges[part] && ranges > MostRanges(declared)))
             return false;
         Version++;
         foreach (ref readonly var run in runs)
@@ -111,6 +124,8 @@ internal sealed class LeaseCoverage
             gap = pieces.FirstGap(gap.End);
         return false;
     }
+
+    private long MostRanges(ArrivalPart part) => (long)part.LayerCount * (Blocks - _cached) * Math.Max(LeastPieces, part.BytesPerLayer / BytesPerPiece);
 
     // Nobody may have written what came out of the prefix cache: others read it.
     private bool Fits(in ArrivalRun run, ArrivalPart part) =>
@@ -141,12 +156,15 @@ internal sealed class LeaseCoverage
         _pieces ??= [];
         for (var block = run.Block; block < run.Block + run.Blocks; block++)
         {
+            if ((_arrived[row * _words + block / 64] >> (block % 64) & 1) != 0)
+                continue; // whole already
             if (!_pieces.TryGetValue((row, block), out var pieces))
                 _pieces.Add((row, block), pieces = new ByteRanges());
-            pieces.Add(run.Offset, run.Offset + run.Length);
+            _ranges[part] += pieces.Add(run.Offset, run.Offset + run.Length);
             if (!pieces.Covers(whole))
                 continue;
             _pieces.Remove((row, block));
+            _ranges[part]--;
             AddWhole(part, row, block, block + 1);
         }
     }

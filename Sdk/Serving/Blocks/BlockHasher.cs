@@ -15,6 +15,9 @@ public sealed class BlockHasher
     private const int HashBytes = 16;
     private const int OnStack = 2048;
 
+    // Text that is none would all become the same replacement character, and two salts one.
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private readonly BlockHash _root;
 
     /// <summary>A hasher for one model.</summary>
@@ -22,6 +25,7 @@ public sealed class BlockHasher
     /// <param name="blockTokens">Tokens of a block, at least 1.</param>
     /// <param name="salt">Separates what must not be shared although the tokens are equal: tenants, adapters (LoRA), images behind
     /// placeholder tokens.</param>
+    /// <exception cref="ArgumentException">A text is no valid UTF-16 (half of a surrogate pair).</exception>
     public BlockHasher(ModelIdentity model, int blockTokens, string salt = "")
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -34,9 +38,9 @@ public sealed class BlockHasher
         seed.Advance(4);
         foreach (var text in (ReadOnlySpan<string>)[model.Name, model.Revision, model.RopeScaling, salt])
         {
-            BinaryPrimitives.WriteInt32LittleEndian(seed.GetSpan(4), Encoding.UTF8.GetByteCount(text));
+            BinaryPrimitives.WriteInt32LittleEndian(seed.GetSpan(4), Utf8.GetByteCount(text));
             seed.Advance(4);
-            Encoding.UTF8.GetBytes(text, seed);
+            Utf8.GetBytes(text, seed);
         }
         _root = Hash(seed.WrittenSpan);
     }

@@ -12,15 +12,14 @@ public sealed partial class BlockLease
     private void Update()
     {
         var use = IsGivenUp || HasExpired ? BlockUse.Quarantined : BlockUse.InFlight;
-        if (use == BlockUse.Quarantined && _open.Count > 0 && QuarantinedSince == 0) QuarantinedSince = Pool.Now();
         var tail = _open.Count > 0 ? use : BlockUse.None;
         var head = _open.Count > _openWrites ? use : BlockUse.None;
         Use(CachedBlocks, _blocks.Length, ref _tailUse, tail);
         Use(0, CachedBlocks, ref _headUse, head);
-        if (!IsGivenUp) return;
         // Last block first: of a prefix the end is evicted before the beginning, without which it is worth nothing.
-        if (tail == BlockUse.None) Release(CachedBlocks, _blocks.Length, ref _tailReleased);
-        if (head == BlockUse.None) Release(0, CachedBlocks, ref _headReleased);
+        if (IsGivenUp && tail == BlockUse.None) Release(CachedBlocks, _blocks.Length, ref _tailReleased);
+        if (IsGivenUp && head == BlockUse.None) Release(0, CachedBlocks, ref _headReleased);
+        if (tail == BlockUse.Quarantined) QuarantinedSince ??= Pool.Now(); // last: a clock may throw
     }
 
     private void Use(int first, int end, ref BlockUse current, BlockUse wanted)

@@ -19,7 +19,8 @@ public sealed partial class BlockLease
             CheckServed();
             ArgumentOutOfRangeException.ThrowIfLessThan(blocks, CachedBlocks);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(blocks, _blocks.Length);
-            if (_coverage is not null || _content != BlockContent.Empty)
+            var isCachedWhole = CachedBlocks == _blocks.Length; // ready from the first, and may be treated like every other
+            if (_coverage is not null || (_content != BlockContent.Empty && !isCachedWhole))
                 throw new InvalidOperationException($"The lease is {StateUnderLock}; say what is expected once, before anything is written or computed.");
             _coverage = new LeaseCoverage(plan, blocks, CachedBlocks);
             _policy = policy;

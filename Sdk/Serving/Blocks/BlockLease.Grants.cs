@@ -9,8 +9,8 @@ public sealed partial class BlockLease
     /// <param name="peer">The peer.</param>
     /// <param name="part">The part of the plan that it gives: the index of its rank in <see cref="ArrivalPlan.Parts"/>.</param>
     /// <returns>The grant; send its token to the peer, with the ids of the blocks that are not cached.</returns>
-    /// <exception cref="InvalidOperationException">Nothing is expected, the part has a writer or has come, the lease is ready, or somebody
-    /// reads it.</exception>
+    /// <exception cref="InvalidOperationException">Nothing is expected, the part has a writer or has come, the lease is ready, somebody
+    /// reads it, or the peer has exited.</exception>
     /// <exception cref="LeaseExpiredException">The lease has expired.</exception>
     /// <exception cref="ObjectDisposedException">The lease was given up.</exception>
     public LeaseGrant GrantWrite(PeerIdentity peer, int part = 0)
@@ -23,7 +23,8 @@ public sealed partial class BlockLease
     /// can read. The blocks cannot become free before its grant has ended.
     /// </summary>
     /// <param name="peer">The peer.</param>
-    /// <exception cref="InvalidOperationException">Others write the lease, or have written it and no complete arrival was taken.</exception>
+    /// <exception cref="InvalidOperationException">Others write the lease, or have written it and no complete arrival was taken; or the peer
+    /// has exited.</exception>
     /// <exception cref="LeaseExpiredException">The lease has expired.</exception>
     /// <exception cref="ObjectDisposedException">The lease was given up.</exception>
     public LeaseGrant GrantRead(PeerIdentity peer)
@@ -63,9 +64,10 @@ public sealed partial class BlockLease
             throw new InvalidOperationException($"Part {part} has come already; nobody needs to write it.");
         foreach (var open in _open)
             if (open.Part == part) throw new InvalidOperationException($"Part {part} is {open.Peer}'s as long as that may write. Wait for its confirmation, its exit or a fence.");
+        _open.EnsureCapacity(_open.Count + 1);
+        var grant = Pool.Open(this, peer, BlockAccess.Write, part, isOwn); // before the rest, which cannot fail
         _coverage.Clear(part);
         SetContent(BlockContent.Incoming);
-        var grant = Pool.Open(this, peer, BlockAccess.Write, part, isOwn);
         Opened(grant);
         return grant;
     }
@@ -75,6 +77,7 @@ public sealed partial class BlockLease
         CheckServed();
         if (_content == BlockContent.Incoming)
             throw new InvalidOperationException($"The lease is {StateUnderLock}; what others have written may be read after MarkReady only.");
+        _open.EnsureCapacity(_open.Count + 1);
         var grant = Pool.Open(this, peer, BlockAccess.Read, -1, isOwn);
         Opened(grant);
         return grant;

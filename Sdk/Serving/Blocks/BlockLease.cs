@@ -83,7 +83,8 @@ public sealed partial class BlockLease : IDisposable
 
     internal bool HasExpired { get; private set; }
 
-    internal long QuarantinedSince { get; private set; }
+    /// <summary>Timestamp of the pool's clock; null if it never was.</summary>
+    internal long? QuarantinedSince { get; private set; }
 
     internal BlockState StateUnderLock =>
         _open.Count > 0 ? (IsGivenUp || HasExpired ? BlockState.Quarantined : BlockState.InFlight)
@@ -95,7 +96,7 @@ public sealed partial class BlockLease : IDisposable
             _ => BlockState.Ready,
         };
 
-    /// <summary>Adds fresh blocks at the end, for tokens that the owner computes itself. Goes before those who wait for a lease: running
+    /// <summary>Adds fresh blocks at the end, for tokens that the owner computes itself; in a ready lease they count as ready at once. Goes before those who wait for a lease: running
     /// work ends sooner than work that has not begun.</summary>
     /// <param name="count">Blocks, at least 1.</param>
     /// <returns>False if so many are not there; nothing was taken.</returns>
@@ -106,8 +107,9 @@ public sealed partial class BlockLease : IDisposable
         lock (Pool.Sync)
         {
             CheckServed();
+            if (Pool.Table.Available < count) return false;
             var longer = new int[checked(_blocks.Length + count)];
-            if (!Pool.TryTakeFresh(count, longer.AsSpan(_blocks.Length))) return false;
+            for (var i = _blocks.Length; i < longer.Length; i++) longer[i] = Pool.Table.TakeFresh();
             _blocks.CopyTo(longer, 0);
             for (var i = _blocks.Length; i < longer.Length; i++)
             {
@@ -119,7 +121,8 @@ public sealed partial class BlockLease : IDisposable
         }
     }
 
-    /// <summary>Makes full blocks of a ready lease findable by later reservations.</summary>
+    /// <summary>Makes full blocks of a ready lease findable by later reservations. For blocks that were not expected from others, those of
+    /// <see cref="TryExtend"/> among them, the owner vouches: publish each only when its last token is computed.</summary>
     /// <param name="hashes">Hashes of its blocks, from the first; those that are known already are left out.</param>
     /// <exception cref="InvalidOperationException">It is not ready: nobody may take what is not complete.</exception>
     public void Publish(params ReadOnlySpan<BlockHash> hashes)
@@ -146,6 +149,7 @@ public sealed partial class BlockLease : IDisposable
         {
             if (IsGivenUp) return;
             IsGivenUp = true;
+            Pool.GivenUp(this);
             Update();
             Pool.Serve();
         }
@@ -173,6 +177,14 @@ public sealed partial class BlockLease : IDisposable
         Update();
     }
 
+    /// <summary>Whoever asks for anything notices what has expired, swept or not.</summary>
+    internal void ExpireDue()
+    {
+        if (_open.Count == 0) return;
+        var now = Pool.Now();
+        foreach (var grant in _open) Pool.ExpireIfDue(grant, now);
+    }
+
     private void Opened(LeaseGrant grant)
     {
         _open.Add(grant);
@@ -183,6 +195,7 @@ public sealed partial class BlockLease : IDisposable
     private void CheckServed()
     {
         ObjectDisposedException.ThrowIf(IsGivenUp, this);
+        ExpireDue();
         if (HasExpired)
             throw new LeaseExpiredException($"A writer of this lease of pool '{Pool.Name}' sent no heartbeat in time, so it is not served any more. Dispose it and reserve anew.");
     }

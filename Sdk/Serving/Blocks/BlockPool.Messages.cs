@@ -68,27 +68,36 @@ public sealed partial class BlockPool
 
     /// <summary>
     /// Finds grants whose time has passed. Call it now and then, about once a heartbeat interval: messages notice an expired grant by
-    /// themselves, and this is for those from whom none comes. It frees nothing.
+    /// themselves, and this is for those from whom none comes, and to tell the owners. It frees nothing.
     /// </summary>
-    /// <param name="expired">Where to add the leases whose grants expired just now; dispose those that are not wanted any more.</param>
-    /// <returns>The number of grants that expired just now.</returns>
+    /// <param name="expired">Where to add the leases of grants that have expired since the last call, whoever noticed it; those that were
+    /// given up are left out. Dispose those that are not wanted any more.</param>
+    /// <returns>The number of grants whose expiry was noticed just now.</returns>
     public int ExpireGrants(ICollection<BlockLease>? expired = null)
     {
+        var count = 0;
+        BlockLease[] found = [];
         lock (Sync)
         {
-            var count = 0;
+            var now = Now();
             foreach (var grant in _grants.Values)
-            {
-                if (!ExpireIfDue(grant)) continue;
-                count++;
-                expired?.Add(grant.Lease);
-            }
-            return count;
+                if (ExpireIfDue(grant, now)) count++;
+            if (_expired.Count > 0) found = [.. _expired];
+            _expired.Clear();
         }
+        if (expired is not null)
+            foreach (var lease in found) expired.Add(lease); // outside of the lock: it is the caller's code
+        return count;
     }
 
     internal LeaseGrant Open(BlockLease lease, PeerIdentity peer, BlockAccess access, int part, bool isOwn)
     {
+        if (!isOwn)
+        {
+            ArgumentException.ThrowIfNullOrEmpty(peer.Name, nameof(peer));
+            if (_exited.Contains(peer))
+                throw new InvalidOperationException($"{peer} has exited, so nobody would ever end its grant. Grant to another peer, or to its successor's incarnation.");
+        }
         ulong value;
         do value = Draw();
         while (value == 0 || _grants.ContainsKey(value));
@@ -97,6 +106,9 @@ public sealed partial class BlockPool
         _grants.Add(value, grant);
         return grant;
     }
+
+    /// <summary>Its owner needs not be told that it has expired. Under the lock.</summary>
+    internal void GivenUp(BlockLease lease) => _expired.Remove(lease);
 
     internal LeaseAnswer OwnArrived(LeaseGrant grant, long bytes, ReadOnlySpan<ArrivalRun> runs)
     {
@@ -129,18 +141,19 @@ public sealed partial class BlockPool
         return LeaseAnswer.Accepted;
     }
 
-    private LeaseAnswer AnswerOf(LeaseGrant grant)
+    private static LeaseAnswer AnswerOf(LeaseGrant grant)
     {
-        ExpireIfDue(grant);
+        grant.Lease.ExpireDue();
         return grant.Lease.IsGivenUp ? LeaseAnswer.GivenUp
             : grant.IsExpired || grant.Lease.HasExpired ? LeaseAnswer.Expired
             : LeaseAnswer.Accepted;
     }
 
-    private bool ExpireIfDue(LeaseGrant grant)
+    internal bool ExpireIfDue(LeaseGrant grant, long now)
     {
-        if (grant.IsExpired || Now() < grant.Deadline) return false;
+        if (grant.IsExpired || now < grant.Deadline) return false;
         grant.IsExpired = true;
+        if (!grant.Lease.IsGivenUp) _expired.Add(grant.Lease);
         grant.Lease.Expired(grant);
         return true;
     }

@@ -4,15 +4,19 @@ namespace Nixl.Sdk.Serving;
 public sealed partial class BlockPool
 {
     /// <summary>
-    /// A peer's process is gone: it can touch nothing any more, and all its grants end. Call this only when that is certain: its supervisor
-    /// has waited for it, or its host is known to be down. A lost connection, a missing heartbeat or a new incarnation of the same name are
+    /// A peer's process is gone: it can touch nothing any more, all its grants end, and it is given no others. Call this only when that is
+    /// certain: its supervisor has waited for it, or its host is known to be down. A lost connection, a missing heartbeat or a new incarnation of the same name are
     /// not that: the old process may still write.
     /// </summary>
     /// <param name="peer">The peer, with the incarnation that is gone.</param>
     /// <returns>The number of grants that it ended.</returns>
     public int PeerExited(PeerIdentity peer)
     {
-        lock (Sync) return CloseWhere(long.MaxValue, peer);
+        lock (Sync)
+        {
+            _exited.Add(peer);
+            return CloseWhere(long.MaxValue, peer);
+        }
     }
 
     /// <summary>
@@ -63,6 +67,7 @@ public sealed partial class BlockPool
     /// <summary>One user of a lease less; if it was the last and the owner is gone, its blocks are free. Under the lock.</summary>
     private void Close(LeaseGrant grant)
     {
+        grant.Lease.ExpireDue(); // an end that comes too late is one
         _grants.Remove(grant.Token.Value);
         grant.IsOpen = false;
         grant.Lease.Closed(grant);
@@ -77,7 +82,7 @@ public sealed partial class BlockPool
             if (grant.Lease.StateUnderLock != BlockState.Quarantined) continue;
             var (leases, blocks, age) = report.TryGetValue(grant.Peer, out var entry) ? entry : ([], 0, TimeSpan.Zero);
             var more = leases.Add(grant.Lease) ? grant.Blocks : 0;
-            var since = _time.GetElapsedTime(grant.Lease.QuarantinedSince, now);
+            var since = _time.GetElapsedTime(grant.Lease.QuarantinedSince ?? now, now);
             report[grant.Peer] = (leases, blocks + more, since > age ? since : age);
         }
         return [.. report.Select(entry => new QuarantinedPeer(entry.Key, entry.Value.Leases.Count, entry.Value.Blocks, entry.Value.Age)).OrderByDescending(entry => entry.Age)];

@@ -46,7 +46,15 @@ public sealed partial class BlockPool
             waiter = new BlockWaiter(this, count, prefix.ToArray());
             _waiting.AddLast(waiter.Node);
         }
-        waiter.Arm(_time, timeout, cancellationToken); // outside of the lock: a cancelled token calls back at once
+        try
+        {
+            waiter.Arm(_time, timeout, cancellationToken); // outside of the lock: a cancelled token calls back at once
+        }
+        catch
+        {
+            Withdraw(waiter);
+            throw;
+        }
         return new ValueTask<BlockLease>(waiter.Task);
     }
 
@@ -69,11 +77,12 @@ public sealed partial class BlockPool
         }
     }
 
-    internal bool TryTakeFresh(int count, Span<int> blocks)
+    // Nobody will see its lease.
+    private void Withdraw(BlockWaiter waiter)
     {
-        if (Table.Available < count) return false;
-        for (var i = 0; i < count; i++) blocks[i] = Table.TakeFresh();
-        return true;
+        Abandon(waiter, new CancellationToken(canceled: true));
+        waiter.Disarm();
+        if (waiter.Task.IsCompletedSuccessfully) waiter.Task.Result.Dispose();
     }
 
     private BlockLease? TryTake(int count, ReadOnlySpan<BlockHash> prefix)
@@ -81,12 +90,13 @@ public sealed partial class BlockPool
         var hits = Table.CountHits(prefix, out var unowned);
         if (count - hits > Table.Available - unowned) return null;
         var blocks = new int[count];
+        var lease = new BlockLease(this, blocks, hits); // before anything is taken: from there on nothing can fail
         // Hits first: they are then owned, and no fresh block can evict one of them.
         for (var i = 0; i < hits; i++) blocks[i] = Table.TakeHit(prefix[i]);
         for (var i = hits; i < count; i++) blocks[i] = Table.TakeFresh();
         _asked += prefix.Length;
         _hits += hits;
-        return new BlockLease(this, blocks, hits);
+        return lease;
     }
 
     private void Check(int count, ReadOnlySpan<BlockHash> prefix)

@@ -17,6 +17,8 @@ public sealed partial class BlockPool : IDisposable
     private readonly long _lifetime;
     private readonly long _extension;
     private readonly Dictionary<ulong, LeaseGrant> _grants = []; // the open ones
+    private readonly HashSet<BlockLease> _expired = []; // not given up, and not yet named by ExpireGrants
+    private readonly HashSet<PeerIdentity> _exited = []; // one for each life that has ended: none comes again
     private readonly long[] _refused = new long[(int)LeaseAnswer.Malformed + 1];
     private long _sequence;
     private long _hits;

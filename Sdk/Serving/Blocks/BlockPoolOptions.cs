@@ -3,7 +3,7 @@ namespace Nixl.Sdk.Serving;
 /// <summary>Settings of a <see cref="BlockPool"/>. Read once, when the pool is made.</summary>
 public sealed class BlockPoolOptions
 {
-    /// <summary>Name in gauges and messages.</summary>
+    /// <summary>Name in gauges and messages. Give each pool of a process its own: the gauges of two with the same name cannot be told apart.</summary>
     public string Name { get; set; } = "kv";
 
     /// <summary>The agent that owns the blocks; its incarnation goes with every token. Null: a nameless one with a random incarnation.</summary>

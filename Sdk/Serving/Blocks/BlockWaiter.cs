@@ -66,7 +66,7 @@ internal sealed class BlockWaiter
 
     private void Abandon(CancellationToken? cancelled) => _pool.Abandon(this, cancelled);
 
-    private void Disarm()
+    public void Disarm()
     {
         _timer?.Dispose();
         _registration.Dispose();

@@ -21,6 +21,6 @@ public enum LeaseAnswer
     /// <summary>The owner has given the lease up. Nothing is served; an end that the message states still counts.</summary>
     GivenUp = 5,
 
-    /// <summary>What the peer declares does not fit the lease, or is not what its transport has counted. Nothing of it counts.</summary>
+    /// <summary>What the peer declares does not fit the lease, is not what its transport has counted, or is in crumbs. Nothing of it counts.</summary>
     Malformed = 6,
 }

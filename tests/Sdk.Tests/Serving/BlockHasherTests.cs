@@ -49,6 +49,10 @@ public sealed class BlockHasherTests
     }
 
     [Fact]
+    public void A_salt_that_is_no_text_is_refused_since_another_one_would_hash_alike() =>
+        Assert.ThrowsAny<ArgumentException>(() => new BlockHasher(Model, 2, "tenant \ud800"));
+
+    [Fact]
     public void The_value_is_the_same_on_every_machine_and_in_every_version() =>
         Assert.Equal("da26e6e35ec1ac3d92068f7844f0402b", new BlockHasher(Model, 4).Next(null, [1, 2, 3, -4]).ToString());
 

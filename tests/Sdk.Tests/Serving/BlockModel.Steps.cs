@@ -40,9 +40,9 @@ internal sealed partial class BlockModel
 
     private void GrantWrite()
     {
-        if (PickLease() is not { } lease) return;
-        var (peer, part) = (Peers[_choose(Peers.Length)], _choose(Parts));
-        var allowed = !lease.IsUnwanted && lease.Expected is not null && lease.Content != BlockState.Ready && !lease.Readers.Any()
+        if (PickAsked() is not { } lease) return;
+        var (peer, part) = (_peers[_choose(_peers.Length)], _choose(Parts));
+        var allowed = !lease.IsUnwanted && !_exited.Contains(peer) && lease.Expected is not null && lease.Content != BlockState.Ready && !lease.Readers.Any()
             && !lease.HasPart(part) && lease.Writers.All(writer => writer.Part != part);
         Log($"grant write of part {part} to {peer}: {allowed}");
         LeaseGrant? real = null;
@@ -52,9 +52,9 @@ internal sealed partial class BlockModel
 
     private void GrantRead()
     {
-        if (PickLease() is not { } lease) return;
-        var peer = Peers[_choose(Peers.Length)];
-        var allowed = !lease.IsUnwanted && lease.Content != BlockState.Quiesced;
+        if (PickAsked() is not { } lease) return;
+        var peer = _peers[_choose(_peers.Length)];
+        var allowed = !lease.IsUnwanted && !_exited.Contains(peer) && lease.Content != BlockState.Quiesced;
         Log($"grant read to {peer}: {allowed}");
         LeaseGrant? real = null;
         if (!Try(allowed, () => real = lease.Real.GrantRead(peer))) return;
@@ -71,7 +71,7 @@ internal sealed partial class BlockModel
             Close(open);
             return;
         }
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var (read, part) = (_choose(2) == 0, _choose(Parts));
         var allowed = !lease.IsUnwanted && (read
             ? lease.Content != BlockState.Quiesced
@@ -112,7 +112,7 @@ internal sealed partial class BlockModel
         }
         else
         {
-            ExpireIfDue(grant);
+            ExpireDue(grant.Lease);
             Assert.Equal(Refused(AnswerOf(grant)), answer);
             Came(grant, run);
             if (grant.Lease.HasPart(grant.Part)) Close(grant);
@@ -136,7 +136,7 @@ internal sealed partial class BlockModel
         if (PickGrant(grant => grant.Real is not null) is not { } grant) return;
         Log($"heartbeat of {grant.Peer}");
         var answer = _pool.Heartbeat(grant.Real!.Token, grant.Peer);
-        if (grant.IsOpen) ExpireIfDue(grant);
+        if (grant.IsOpen) ExpireDue(grant.Lease);
         Assert.Equal(Refused(grant.IsOpen ? AnswerOf(grant) : LeaseAnswer.Unknown), answer);
         if (answer == LeaseAnswer.Accepted && grant.Deadline < _now + Extension) grant.Deadline = _now + Extension;
     }
@@ -155,14 +155,18 @@ internal sealed partial class BlockModel
         var due = _grants.Where(grant => grant.IsOpen && !grant.IsExpired && _now >= grant.Deadline).ToList();
         var expired = new List<BlockLease>();
         Assert.Equal(due.Count, _pool.ExpireGrants(expired));
-        Assert.Equal(due.Select(grant => grant.Lease.Real).ToHashSet(), expired.ToHashSet());
         foreach (var grant in due) ExpireIfDue(grant);
+        Assert.Equal(_expired, expired.ToHashSet());
+        _expired.Clear();
     }
 
     private void Exit()
     {
-        var peer = Peers[_choose(Peers.Length)];
+        var which = _choose(_peers.Length);
+        var peer = _peers[which];
         Log($"{peer} exits");
+        _exited.Add(peer);
+        if (_choose(2) == 0) _peers[which] = peer with { Incarnation = peer.Incarnation + 10 }; // and starts again
         var gone = _grants.Where(grant => grant.IsOpen && grant.Operation is null && grant.Peer == peer).ToList();
         Assert.Equal(gone.Count, _pool.PeerExited(peer));
         foreach (var grant in gone) Close(grant);
@@ -193,7 +197,7 @@ internal sealed partial class BlockModel
 
     private void MarkReady()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var mayAsk = !lease.IsUnwanted && lease.Expected is not null && !lease.Writers.Any();
         Arrival? arrival = null;
         if (!Try(mayAsk, () => arrival = lease.Real.GetArrival())) return;
@@ -213,7 +217,7 @@ internal sealed partial class BlockModel
 
     private void MarkComputed()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var allowed = !lease.IsUnwanted && lease.Content != BlockState.Quiesced;
         Log($"mark computed: {allowed}");
         if (Try(allowed, lease.Real.MarkComputed)) lease.Content = BlockState.Ready;
@@ -221,7 +225,7 @@ internal sealed partial class BlockModel
 
     private void Publish()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var hashes = Prompts[_choose(Prompts.Length)].Take(lease.Blocks.Count).ToArray();
         var allowed = !lease.IsUnwanted && lease.Content == BlockState.Ready;
         Log($"publish {hashes.Length}: {allowed}");
@@ -232,7 +236,7 @@ internal sealed partial class BlockModel
 
     private void Extend()
     {
-        if (PickLease() is not { } lease) return;
+        if (PickAsked() is not { } lease) return;
         var before = lease.Blocks.Count;
         Log($"extend: {!lease.IsUnwanted}");
         var extended = false;
@@ -249,6 +253,7 @@ internal sealed partial class BlockModel
         if (lease is null) return;
         Log("dispose a lease");
         lease.Real.Dispose();
+        _expired.Remove(lease.Real);
         if (!lease.IsUnwanted) lease.UnwantedSince = _now;
         _reference.Release(lease, () => lease.IsDisposed = true);
     }

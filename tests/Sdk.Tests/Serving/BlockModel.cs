@@ -14,7 +14,9 @@ internal sealed partial class BlockModel : IDisposable
     private static readonly ArrivalPlan Plan = ServingPlans.TwoRanks;
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Extension = TimeSpan.FromSeconds(20);
-    private static readonly PeerIdentity[] Peers = [new("p", 1), new("p", 2), new("q", 1)];
+    private readonly PeerIdentity[] _peers = [new("p", 1), new("p", 2), new("q", 1)];
+    private readonly HashSet<PeerIdentity> _exited = [];
+    private readonly HashSet<BlockLease> _expired = []; // not yet named by a sweep
 
     // Two prompts that begin alike.
     private static readonly BlockHash[][] Prompts = [[new(1, 1), new(1, 2), new(1, 3)], [new(1, 1), new(2, 2), new(2, 3)]];
@@ -148,12 +150,17 @@ internal sealed partial class BlockModel : IDisposable
         Assert.All(_waiting, waiting => Assert.False(waiting.Task.IsCompleted));
     }
 
-    private void Close(ReferenceGrant grant) => _reference.Release(grant.Lease, () => grant.Lease.Open.Remove(grant));
+    private void Close(ReferenceGrant grant)
+    {
+        ExpireDue(grant.Lease);
+        _reference.Release(grant.Lease, () => grant.Lease.Open.Remove(grant));
+    }
 
     private void ExpireIfDue(ReferenceGrant grant)
     {
         if (_now < grant.Deadline || grant.IsExpired || !grant.IsOpen) return;
         grant.IsExpired = true;
+        if (!grant.Lease.IsDisposed) _expired.Add(grant.Lease.Real);
         if (grant.Access != BlockAccess.Write) return;
         if (!grant.Lease.IsUnwanted) grant.Lease.UnwantedSince = _now;
         grant.Lease.IsExpired = true;
@@ -166,6 +173,19 @@ internal sealed partial class BlockModel : IDisposable
     }
 
     private ReferenceLease? PickLease() => _reference.Leases.Count == 0 ? null : _reference.Leases[_choose(_reference.Leases.Count)];
+
+    // For a step that asks something of a lease that its owner still has: that notices what has expired.
+    private ReferenceLease? PickAsked()
+    {
+        var lease = PickLease();
+        if (lease is { IsDisposed: false }) ExpireDue(lease);
+        return lease;
+    }
+
+    private void ExpireDue(ReferenceLease lease)
+    {
+        foreach (var grant in lease.Open.ToList()) ExpireIfDue(grant);
+    }
 
     private ReferenceGrant? PickGrant(Func<ReferenceGrant, bool> which)
     {

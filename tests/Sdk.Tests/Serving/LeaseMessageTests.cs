@@ -60,6 +60,23 @@ public sealed class LeaseMessageTests : IDisposable
     }
 
     [Fact]
+    public void The_sweep_names_leases_too_whose_end_a_late_message_noticed_first()
+    {
+        using var lease = Written(out var grant);
+        var given = Written(out var other);
+        _time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Equal(LeaseAnswer.Expired, _pool.Heartbeat(grant.Token, Prefill)); // its owner waits for the arrival, and hears nothing of this
+        Assert.Equal(LeaseAnswer.Accepted, _pool.Confirm(grant.Token, Prefill));
+        given.Dispose(); // that owner knows already
+        var expired = new List<BlockLease>();
+        Assert.Equal(1, _pool.ExpireGrants(expired)); // one was noticed just now
+        Assert.Same(lease, Assert.Single(expired));
+        Assert.Equal(0, _pool.ExpireGrants(expired));
+        Assert.Single(expired);
+        _pool.Confirm(other.Token, Prefill);
+    }
+
+    [Fact]
     public void What_has_expired_is_not_served_even_if_it_comes_whole()
     {
         var lease = Written(out var grant);
@@ -73,6 +90,24 @@ public sealed class LeaseMessageTests : IDisposable
         Assert.Throws<LeaseExpiredException>(lease.MarkComputed);
         lease.Dispose();
         Assert.Equal(4, _pool.Snapshot().Free);
+    }
+
+    [Fact]
+    public void An_expired_lease_is_refused_whether_or_not_anybody_has_swept()
+    {
+        var lease = _pool.TryReserve(2)!;
+        lease.Expect(ServingPlans.TwoRanks, 2);
+        var late = lease.GrantWrite(Prefill, 0);
+        _time.Advance(TimeSpan.FromSeconds(25));
+        var other = lease.GrantWrite(new PeerIdentity("b", 2), 1);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(LeaseAnswer.Expired, _pool.Deliver(other, ServingPlans.TwoRanks, 0, 2));
+        Assert.Throws<LeaseExpiredException>(() => lease.HasLayer(0));
+        _pool.Confirm(late.Token, Prefill);
+        var second = Written(out var confirmed);
+        _time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Equal(LeaseAnswer.Accepted, _pool.Confirm(confirmed.Token, Prefill)); // the memory is let go; the lease is not served
+        Assert.Throws<LeaseExpiredException>(() => second.GrantWrite(Prefill));
     }
 
     [Fact]
