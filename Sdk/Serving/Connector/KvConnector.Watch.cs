@@ -36,6 +36,7 @@ public sealed partial class KvConnector
         {
             while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
             {
+                if (_given.IsEmpty && _held.IsEmpty) continue; // an idle engine costs nothing
                 LookAtPeers();
                 LookAtGiven();
                 await LookAtHeldAsync().ConfigureAwait(false);
@@ -92,7 +93,7 @@ public sealed partial class KvConnector
         {
             if (now >= held.Deadline)
                 held.Stop(new KvHandoverException(KvOutcome.TimedOut, $"The deadline of the hand-over '{held.Access.Name}' with '{held.Giver.Name}' passed."));
-            if (now < held.NextHeartbeat) continue;
+            if (now < held.NextHeartbeat || _silent) continue;
             held.NextHeartbeat = Clock.After(held.Heartbeat);
             if (!due.TryGetValue(held.Giver, out var ids)) due.Add(held.Giver, ids = []);
             ids.Add(held.Access.Id);
@@ -102,6 +103,10 @@ public sealed partial class KvConnector
     }
 
     private const int HeartbeatsPerMessage = 4096;
+    private volatile bool _silent;
+
+    /// <summary>For tests: as if the process hung, whose connections live.</summary>
+    internal void SetHeartbeats(bool sent) => _silent = !sent;
 
     // One that gets lost is followed by the next; a peer that does not read must not keep the others waiting.
     private async Task SendHeartbeatAsync(RemoteAgent peer, ulong[] ids)

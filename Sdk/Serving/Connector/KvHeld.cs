@@ -12,7 +12,9 @@ namespace Nixl.Sdk.Serving;
 /// </code>
 /// Thread-safe.
 /// </remarks>
-internal sealed class KvHeld : IDisposable
+#pragma warning disable CA1001 // _stop has no timer and no wait handle, and users may register with it after the end.
+internal sealed class KvHeld
+#pragma warning restore CA1001
 {
     private readonly Lock _sync = new();
     private readonly KvConnector _connector;
@@ -90,8 +92,6 @@ internal sealed class KvHeld : IDisposable
         }
         _connector.HeldEnded(this, new KvEndMessage(Access.Id, outcome, reason, payload));
     }
-
-    public void Dispose() => _stop.Dispose();
 
     internal static KvOutcome OutcomeToTell(KvHandoverException reason) =>
         reason.Outcome is KvOutcome.Cancelled or KvOutcome.Refused ? reason.Outcome : KvOutcome.Failed;

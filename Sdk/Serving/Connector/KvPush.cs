@@ -115,6 +115,9 @@ public sealed partial class KvPush : IAsyncDisposable
     /// <summary>Ends it, if it has not ended, as failed.</summary>
     public ValueTask DisposeAsync() => FailAsync(_failure?.Message ?? "The producer has given it up.");
 
+    /// <summary>For tests.</summary>
+    internal ulong AccessId => _held.Access.Id;
+
     internal bool TryTake() => _held.TryTake();
 
     internal void Refuse(string why) => _held.Stop(new KvHandoverException(KvOutcome.Refused, why));
