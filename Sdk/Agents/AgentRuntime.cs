@@ -105,6 +105,14 @@ internal sealed class AgentRuntime
         return _peers.GetOrAdd(id, peer);
     }
 
+    /// <summary>The peer that sent a notification, if this agent is connected to it.</summary>
+    public RemoteAgent? FindPeer(string name, ulong incarnation)
+    {
+        foreach (var peer in _peers.Values)
+            if (peer.Incarnation == incarnation && peer.Name == name) return peer;
+        return null;
+    }
+
     /// <summary>A new incarnation has invalidated the earlier ones of the same name.</summary>
     public void RefreshNamesakes(RemoteAgent current)
     {

@@ -46,23 +46,35 @@ internal sealed class BlockRoute : IDisposable
     /// <summary>The transfers behind it; null if nothing goes this way.</summary>
     public TransferPool? Transfers { get; }
 
+    /// <summary>Units of a local block and of a remote one: so many of each hold the same tokens.</summary>
+    public (int Local, int Remote) Units => (_localUnits, _remoteUnits);
+
     public ValueTask<TransferResult> PostAsync(
-        ReadOnlySpan<int> localBlocks, ReadOnlySpan<int> remoteBlocks, in PostOptions options, CancellationToken cancellationToken)
+        ReadOnlySpan<int> localBlocks, ReadOnlySpan<int> remoteBlocks, in PostOptions options, CancellationToken cancellationToken) =>
+        PostAsync(localBlocks, remoteBlocks, options, untilQuiesced: false, cancellationToken);
+
+    /// <param name="localBlocks">Local ids.</param>
+    /// <param name="remoteBlocks">The peer's ids.</param>
+    /// <param name="options">Notification, deadline, lease.</param>
+    /// <param name="untilQuiesced">Gives a failure, too, only when the transport cannot touch the blocks any more.</param>
+    /// <param name="cancellationToken">Asks for cancellation.</param>
+    public ValueTask<TransferResult> PostAsync(
+        ReadOnlySpan<int> localBlocks, ReadOnlySpan<int> remoteBlocks, in PostOptions options, bool untilQuiesced, CancellationToken cancellationToken)
     {
         if (Transfers is null) return NotifyOnlyAsync(localBlocks, remoteBlocks, options, cancellationToken);
-        if (_localUnits == 1 && _remoteUnits == 1) return Transfers.PostAsync(localBlocks, remoteBlocks, options, cancellationToken);
+        if (_localUnits == 1 && _remoteUnits == 1) return Transfers.PostAsync(localBlocks, remoteBlocks, options, untilQuiesced, cancellationToken);
 
         var units = UnitsOf(localBlocks, remoteBlocks);
         if (units <= OnStack)
         {
             Span<int> ids = stackalloc int[2 * OnStack];
-            return PostUnits(localBlocks, remoteBlocks, ids[..units], ids.Slice(OnStack, units), options, cancellationToken);
+            return PostUnits(localBlocks, remoteBlocks, ids[..units], ids.Slice(OnStack, units), options, untilQuiesced, cancellationToken);
         }
         var rented = ArrayPool<int>.Shared.Rent(2 * units);
         try
         {
             // The core copies the ids before the post returns.
-            return PostUnits(localBlocks, remoteBlocks, rented.AsSpan(0, units), rented.AsSpan(units, units), options, cancellationToken);
+            return PostUnits(localBlocks, remoteBlocks, rented.AsSpan(0, units), rented.AsSpan(units, units), options, untilQuiesced, cancellationToken);
         }
         finally
         {
@@ -77,13 +89,14 @@ internal sealed class BlockRoute : IDisposable
     }
 
     private ValueTask<TransferResult> PostUnits(
-        ReadOnlySpan<int> localBlocks, ReadOnlySpan<int> remoteBlocks, Span<int> localIds, Span<int> remoteIds, in PostOptions options, CancellationToken cancellationToken)
+        ReadOnlySpan<int> localBlocks, ReadOnlySpan<int> remoteBlocks, Span<int> localIds, Span<int> remoteIds, in PostOptions options, bool untilQuiesced,
+        CancellationToken cancellationToken)
     {
         Expand(localBlocks, _localUnits, localIds);
         Expand(remoteBlocks, _remoteUnits, remoteIds);
         try
         {
-            return Transfers!.PostAsync(localIds, remoteIds, options, cancellationToken);
+            return Transfers!.PostAsync(localIds, remoteIds, options, untilQuiesced, cancellationToken);
         }
         catch (NixlInvalidArgumentException) when (FindTwice(_operation == TransferOperation.Write ? remoteBlocks : localBlocks) is { } twice)
         {

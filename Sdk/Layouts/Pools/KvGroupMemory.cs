@@ -139,11 +139,16 @@ internal sealed class KvGroupMemory
             : null;
     }
 
-    private static StridedRegion[] MakeRegions(KvGroupPlan plan, long blocks, int ratio, PoolTensorAdvertisement[] tensors)
+    /// <summary>The regions of one layer.</summary>
+    /// <param name="layer">The model's index of the layer.</param>
+    public StridedRegion[] RegionsOfLayer(int layer) => MakeRegions(Plan, Blocks, PhysicalBlocksPerBlock, Tensors, layer);
+
+    private static StridedRegion[] MakeRegions(KvGroupPlan plan, long blocks, int ratio, PoolTensorAdvertisement[] tensors, int layer = -1)
     {
         var regions = new List<StridedRegion>(plan.Regions.Count);
         foreach (var region in plan.Regions)
         {
+            if (layer >= 0 && (region.Layer < 0 || plan.Layers[region.Layer] != layer)) continue;
             var tensor = tensors[region.TensorIndex];
             var stride = StrideIn(plan, tensors, region.TensorIndex, region.Stride);
             var address = tensor.Address + (ulong)region.Offset;

@@ -56,6 +56,30 @@ internal sealed class PooledTransfer : IValueTaskSource<TransferResult>
         return new ValueTask<TransferResult>(this, version);
     }
 
+    /// <summary>The same, but a failure is given only after the transfer has quiesced. Costs a state machine.</summary>
+    public ValueTask<TransferResult> PostUntilQuiescedAsync(
+        ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, in PostOptions options, CancellationToken cancellationToken)
+    {
+        if (!_transfer.TryPostNow(localIds, remoteIds, options, cancellationToken, out var result))
+            return WaitAsync(new ValueTask<TransferResult>(_transfer, _transfer.Post(localIds, remoteIds, options, cancellationToken)));
+        _pool.Return(this);
+        return new ValueTask<TransferResult>(result);
+
+        async ValueTask<TransferResult> WaitAsync(ValueTask<TransferResult> outcome)
+        {
+            try
+            {
+                return await outcome.ConfigureAwait(false);
+            }
+            finally
+            {
+                // Nobody else can post with it before it has gone back, so this is this post's own end; after success it has come.
+                await _transfer.Quiesced.ConfigureAwait(false);
+                _pool.Return(this);
+            }
+        }
+    }
+
     TransferResult IValueTaskSource<TransferResult>.GetResult(short token)
     {
         IValueTaskSource<TransferResult> source = _transfer;

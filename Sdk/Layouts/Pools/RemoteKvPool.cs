@@ -10,7 +10,7 @@ namespace Nixl.Sdk;
 /// again.</para>
 /// </remarks>
 [MustDispose("prepared lists and transfers")]
-public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
+public abstract partial class RemoteKvPool : IDisposable, IAsyncDisposable
 {
     private readonly KvAgreement _agreement;
     private readonly PreparedList?[] _lists;
@@ -140,7 +140,11 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     /// <summary>Asks running transfers to cancel and gives up the lists as soon as they have quiesced. Never blocks.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        lock (_layersSync)
+        {
+            // Under the lock that layers are prepared under, so that none is made after this.
+            if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        }
         foreach (var route in Routes()) route.Dispose();
         foreach (var list in _lists) list?.Dispose();
         GC.SuppressFinalize(this);
@@ -160,7 +164,7 @@ public abstract class RemoteKvPool : IDisposable, IAsyncDisposable
     /// <summary>For tests.</summary>
     internal int IdleCount => All().Sum(static pool => pool.IdleCount);
 
-    private IEnumerable<BlockRoute> Routes() => _writes.Concat(_reads).OfType<BlockRoute>();
+    private IEnumerable<BlockRoute> Routes() => _writes.Concat(_reads).Concat(LayerRoutes()).OfType<BlockRoute>();
 
     private IEnumerable<TransferPool> All() => Routes().Select(static route => route.Transfers).OfType<TransferPool>();
 

@@ -55,12 +55,19 @@ internal sealed class TransferPool : IDisposable
         }
     }
 
+    /// <summary>Posts with one of the transfers.</summary>
+    /// <param name="localIds">Local ids.</param>
+    /// <param name="remoteIds">The peer's ids.</param>
+    /// <param name="options">Notification, deadline, lease.</param>
+    /// <param name="untilQuiesced">Gives a failure, too, only when the transport cannot touch the blocks any more.</param>
+    /// <param name="cancellationToken">Asks for cancellation.</param>
     public ValueTask<TransferResult> PostAsync(
-        ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, in PostOptions options, CancellationToken cancellationToken)
+        ReadOnlySpan<int> localIds, ReadOnlySpan<int> remoteIds, in PostOptions options, bool untilQuiesced, CancellationToken cancellationToken)
     {
         var rented = Rent();
         try
         {
+            if (untilQuiesced) return rented.PostUntilQuiescedAsync(localIds, remoteIds, options, cancellationToken);
             return rented.PostAsync(localIds, remoteIds, options, cancellationToken);
         }
         catch

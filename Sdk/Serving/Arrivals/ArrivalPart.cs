@@ -26,4 +26,36 @@ public sealed record ArrivalPart(KvParallel Source, KvList<int> Layers, long Byt
     /// <param name="block">The first block's position in the lease.</param>
     /// <param name="blocks">Blocks.</param>
     public ArrivalRun Whole(int layer, int layers, int block, int blocks) => new(layer, layers, block, blocks, 0, BytesPerLayer);
+
+    /// <summary>A rank with the same placement gives whole blocks; null if it holds none of the group.</summary>
+    internal static ArrivalPart? OfWholeBlocks(KvParallel source, KvGroupPlan group, int ratio)
+    {
+        var bytes = new SortedDictionary<int, long>();
+        foreach (var region in group.Regions)
+            Add(bytes, region.Layer < 0 ? -1 : group.Layers[region.Layer], checked(region.Length * ratio));
+        return Make(source, bytes);
+    }
+
+    /// <summary>What comes over a route; null if nothing does.</summary>
+    internal static ArrivalPart? OfRoute(KvParallel source, ReshardGroup given, int targetRatio)
+    {
+        var bytes = new SortedDictionary<int, long>();
+        foreach (var piece in given.Pieces)
+            Add(bytes, piece.Layer, checked(piece.Length * given.Units.TargetPerBlock * targetRatio));
+        return Make(source, bytes);
+    }
+
+    private static void Add(SortedDictionary<int, long> bytes, int layer, long length) =>
+        bytes[layer] = checked(bytes.GetValueOrDefault(layer) + length);
+
+    // Runs of layers need layers of one size; where pieces span layers (-1) or sizes differ, all bytes are one layer.
+    private static ArrivalPart? Make(KvParallel source, SortedDictionary<int, long> bytes)
+    {
+        if (bytes.Count == 0)
+            return null;
+        var first = bytes.First();
+        return first.Key >= 0 && bytes.Values.All(length => length == first.Value)
+            ? new ArrivalPart(source, new KvList<int>([.. bytes.Keys]), first.Value)
+            : new ArrivalPart(source, KvList<int>.Empty, bytes.Values.Sum());
+    }
 }

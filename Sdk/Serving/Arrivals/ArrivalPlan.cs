@@ -50,13 +50,8 @@ public sealed class ArrivalPlan
         return Create(pool.Groups[group].Plan, pool.Groups[group].PhysicalBlocksPerBlock, pool.Parallel, routes);
     }
 
-    internal static ArrivalPlan SamePlacement(KvGroupPlan target, int ratio, KvParallel rank)
-    {
-        var bytes = new SortedDictionary<int, long>();
-        foreach (var region in target.Regions)
-            Add(bytes, region.Layer < 0 ? -1 : target.Layers[region.Layer], checked(region.Length * ratio));
-        return new ArrivalPlan(target, bytes.Count == 0 ? [] : [Part(rank, bytes)]);
-    }
+    internal static ArrivalPlan SamePlacement(KvGroupPlan target, int ratio, KvParallel rank) =>
+        new(target, ArrivalPart.OfWholeBlocks(rank, target, ratio) is { } part ? [part] : []);
 
     internal static ArrivalPlan Create(KvGroupPlan target, int ratio, KvParallel rank, IReadOnlyList<ReshardRoute> routes)
     {
@@ -70,28 +65,13 @@ public sealed class ArrivalPlan
             if (!sources.Add(route.Source))
                 throw new ArgumentException($"Source {route.Source} comes twice: what it gives would count twice.", nameof(routes));
             var given = route.Groups[target.Index];
-            if (given.Pieces.Count == 0)
+            if (ArrivalPart.OfRoute(route.Source, given, ratio) is not { } part)
                 continue;
             groups.Add(given);
-            var bytes = new SortedDictionary<int, long>();
-            foreach (var piece in given.Pieces)
-                Add(bytes, piece.Layer, checked(piece.Length * given.Units.TargetPerBlock * ratio));
-            parts.Add(Part(route.Source, bytes));
+            parts.Add(part);
         }
         if (Coverage.Find(target, groups) is { } gap)
             throw new ArgumentException($"Group {target.Schema.Name}: the routes do not fill a block exactly: {gap}. Give the routes of every source rank.", nameof(routes));
         return new ArrivalPlan(target, [.. parts]);
-    }
-
-    private static void Add(SortedDictionary<int, long> bytes, int layer, long length) =>
-        bytes[layer] = checked(bytes.GetValueOrDefault(layer) + length);
-
-    // Runs of layers need layers of one size; where pieces span layers (-1) or sizes differ, all bytes are one layer.
-    private static ArrivalPart Part(KvParallel source, SortedDictionary<int, long> bytes)
-    {
-        var first = bytes.First();
-        return first.Key >= 0 && bytes.Values.All(length => length == first.Value)
-            ? new ArrivalPart(source, new KvList<int>([.. bytes.Keys]), first.Value)
-            : new ArrivalPart(source, KvList<int>.Empty, bytes.Values.Sum());
     }
 }

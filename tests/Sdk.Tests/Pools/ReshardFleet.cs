@@ -28,6 +28,10 @@ internal sealed class ReshardFleet<TSource, TTarget> : IAsyncDisposable
 
     public IEnumerable<(KvPool<TSource> Source, KvPool<TTarget> Target, RemoteKvPool<TSource> Remote)> Writes => _writes;
 
+    public IEnumerable<(KvPool<TSource> Source, KvPool<TTarget> Target, RemoteKvPool<TTarget> Remote)> Reads => _reads;
+
+    public Testing.FakeTransport Fake => _fake;
+
     public static async Task<ReshardFleet<TSource, TTarget>> CreateAsync(
         Backend backend, int sourceTp, int targetTp, int sourcePp = 1, int targetPp = 1)
     {
@@ -54,9 +58,7 @@ internal sealed class ReshardFleet<TSource, TTarget> : IAsyncDisposable
         var (from, to) = (Ids(random, Schema(_sources[0]), group, tokens, SourceBlocks), Ids(random, Schema(_targets[0]), group, tokens, TargetBlocks));
         foreach (var read in (bool[])[false, true])
         {
-            for (var i = 0; i < _sources.Count; i++) PoolBytes.FillRandom(_sources[i], seed + i);
-            CopyReplicas(group);
-            foreach (var target in _targets) PoolBytes.Fill(target, TestMemory.Poison);
+            Fill(group, seed);
             var before = _sources.ConvertAll(PoolBytes.Copy);
             var expected = _targets.ConvertAll(target => Expect(target, group, from, to));
             var bytes = 0L;
@@ -74,6 +76,14 @@ internal sealed class ReshardFleet<TSource, TTarget> : IAsyncDisposable
             for (var s = 0; s < _sources.Count; s++) PoolBytes.AssertEqual(before[s], PoolBytes.Copy(_sources[s]));
             Assert.Equal(expected.Sum(target => target.Moved), bytes);
         }
+    }
+
+    /// <summary>Random bytes at the sources, poison at the targets.</summary>
+    public void Fill(int group, int seed)
+    {
+        for (var i = 0; i < _sources.Count; i++) PoolBytes.FillRandom(_sources[i], seed + i);
+        CopyReplicas(group);
+        foreach (var target in _targets) PoolBytes.Fill(target, TestMemory.Poison);
     }
 
     public async ValueTask DisposeAsync()
@@ -115,7 +125,7 @@ internal sealed class ReshardFleet<TSource, TTarget> : IAsyncDisposable
     }
 
     // Token by token, element by element: where the source that holds it has it, and where the target wants it.
-    private (List<byte[]> Bytes, long Moved) Expect(KvPool<TTarget> target, int group, int[] from, int[] to)
+    public (List<byte[]> Bytes, long Moved) Expect(KvPool<TTarget> target, int group, int[] from, int[] to)
     {
         var bytes = PoolBytes.Copy(target);
         var moved = 0L;

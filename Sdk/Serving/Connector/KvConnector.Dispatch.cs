@@ -1,0 +1,175 @@
+namespace Nixl.Sdk.Serving;
+
+// The one reader of the agent's notifications.
+public sealed partial class KvConnector
+{
+    private long _messages;
+    private long _othersRead;
+    private long _othersDropped;
+    private long _late;
+    private long _malformed;
+    private long _notGranted;
+    private long _refused;
+
+    private readonly RecentSet<(PeerIdentity, ulong)> _cancelled = new(4096); // dispatcher only
+
+    private async Task DispatchAsync()
+    {
+        var buffer = new byte[NixlAgent.MaxNotificationBytes];
+        try
+        {
+            do
+            {
+                while (!Agent.IsDisposed && Agent.TryReadNotification(buffer, out var info))
+                {
+                    if (KvMessageFormat.IsMessage(buffer.AsSpan(0, info.PayloadLength))) Handle(info, buffer.AsSpan(0, info.PayloadLength));
+                    else await DeliverOtherAsync(info, buffer).ConfigureAwait(false);
+                }
+            }
+            while (await Agent.WaitForNotificationAsync(_stop.Token).ConfigureAwait(false));
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            // The connector or its agent ends.
+        }
+    }
+
+    private ValueTask DeliverOtherAsync(in NotificationInfo info, byte[] buffer)
+    {
+        if (_others is null)
+        {
+            Interlocked.Increment(ref _othersDropped);
+            return default;
+        }
+        Interlocked.Increment(ref _othersRead);
+        return _others.Writer.WriteAsync(new Notification(info, buffer.AsSpan(0, info.PayloadLength).ToArray()), _stop.Token);
+    }
+
+    private async Task DeliverOthersAsync()
+    {
+        if (_others is null) return;
+        await foreach (var other in _others.Reader.ReadAllAsync(_stop.Token).ConfigureAwait(false))
+        {
+            try
+            {
+                await Options.OtherNotification!(other).ConfigureAwait(false);
+            }
+#pragma warning disable CA1031 // A handler's exception must not stop later notifications.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Agent.Runtime.Log.DispatchFailed(exception);
+            }
+        }
+    }
+
+    // Nothing that a peer sends may end the dispatcher.
+    private void Handle(in NotificationInfo info, ReadOnlySpan<byte> payload)
+    {
+        Interlocked.Increment(ref _messages);
+        try
+        {
+            switch (KvMessageCodec.TryDecode(payload))
+            {
+                case KvAccessMessage access:
+                    Begin(info, access);
+                    break;
+                case KvWroteMessage wrote:
+                    if (Find(wrote.Id, info) is { } written) Wrote(written, info, wrote);
+                    break;
+                case KvHeartbeatMessage heartbeat:
+                    foreach (var id in heartbeat.Ids)
+                        if (Find(id, info) is { } alive && !alive.Heartbeat()) SendCancel(alive);
+                    break;
+                case KvEndMessage end:
+                    if (Find(end.Id, info) is { } ended) End(ended, end);
+                    break;
+                case KvCancelMessage cancel:
+                    Cancel(info, cancel);
+                    break;
+                default:
+                    Interlocked.Increment(ref _malformed);
+                    break;
+            }
+        }
+#pragma warning disable CA1031 // What goes wrong with one message must not stop those of others.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Agent.Runtime.Log.DispatchFailed(exception);
+        }
+    }
+
+    private KvLink? Find(ulong id, in NotificationInfo info)
+    {
+        if (!_given.TryGetValue(id, out var link))
+        {
+            Interlocked.Increment(ref _late);
+            return null;
+        }
+        if (link.Identity == PeerIdentity.Of(info)) return link;
+        Interlocked.Increment(ref _notGranted);
+        return null;
+    }
+
+    private void Begin(in NotificationInfo info, KvAccessMessage access)
+    {
+        if (Agent.Runtime.FindPeer(info.Sender, info.SenderIncarnation) is not { } giver)
+        {
+            Interlocked.Increment(ref _refused); // not connected to it: there is no way to answer
+            return;
+        }
+        if (_cancelled.Contains((PeerIdentity.Of(info), access.Id)))
+        {
+            Interlocked.Increment(ref _late); // and that it has ended was told
+            return;
+        }
+        var held = new KvHeld(this, giver, access);
+        if (!_held.TryAdd((held.Identity, access.Id), held))
+        {
+            Interlocked.Increment(ref _malformed); // said twice
+            return;
+        }
+        var problem = IsDisposed ? "the connector is disposed"
+            : _held.Count > 2 * Options.MaxWaiting ? $"{_held.Count} accesses are open already; retry later"
+            : !_roles.TryGetValue((access.Kind, access.ToPool), out var role) ? $"agent '{Agent.Name}' has no {(access.Kind == KvMessageKind.Request ? "producer" : "consumer")} for pool '{access.ToPool}'"
+            : role.Begin(held);
+        if (problem is null) return;
+        Interlocked.Increment(ref _refused);
+        held.Stop(new KvHandoverException(KvOutcome.Refused, problem));
+    }
+
+    private void Wrote(KvLink link, in NotificationInfo info, KvWroteMessage wrote)
+    {
+        if (wrote.Group >= link.Grants.Length || link.Grants[wrote.Group].Token.Value != info.LeaseToken)
+        {
+            Interlocked.Increment(ref _malformed);
+            return;
+        }
+        if (link.Grants[wrote.Group].Lease.Pool.Arrived(info, wrote.Runs, out _) == LeaseAnswer.Malformed) Interlocked.Increment(ref _malformed);
+        link.Owner.Wrote(link);
+    }
+
+    private void End(KvLink link, KvEndMessage end)
+    {
+        link.Confirm();
+        link.Owner.Ended(link, end);
+        Close(link);
+    }
+
+    // Who asks for the end of something that we do not have gets it confirmed: nothing of ours touches its blocks under that name, and what
+    // would begin it after all is refused. Else a peer whose message or whose answer got lost would wait for ever.
+    private void Cancel(in NotificationInfo info, KvCancelMessage cancel)
+    {
+        var identity = PeerIdentity.Of(info);
+        if (_held.TryGetValue((identity, cancel.Id), out var held))
+        {
+            held.Stop(new KvHandoverException(KvOutcome.Cancelled, $"'{identity.Name}' has cancelled the hand-over '{held.Access.Name}'."));
+            return;
+        }
+        Interlocked.Increment(ref _late);
+        _cancelled.Add((identity, cancel.Id));
+        if (Agent.Runtime.FindPeer(identity.Name, identity.Incarnation) is { } giver)
+            Send(giver, new KvEndMessage(cancel.Id, KvOutcome.Cancelled, "It is not known here, or has ended.", default));
+    }
+}

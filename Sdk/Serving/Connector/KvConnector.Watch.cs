@@ -1,0 +1,133 @@
+namespace Nixl.Sdk.Serving;
+
+// What nobody sends a message about: deadlines, silence, peers that are gone.
+public sealed partial class KvConnector
+{
+    /// <summary>
+    /// A peer's process is gone, and that is certain: its supervisor has waited for it, or its host is down. Everything that it could touch is
+    /// free again. A lost connection alone is not that; for a peer on this machine over the local transport the connector finds out by itself.
+    /// </summary>
+    /// <param name="peer">The peer, with the incarnation that is gone.</param>
+    /// <returns>The number of accesses that it ended.</returns>
+    public int PeerExited(PeerIdentity peer)
+    {
+        var ended = 0;
+        foreach (var link in _given.Values)
+        {
+            if (link.Identity != peer) continue;
+            Lose(link, "has exited");
+            foreach (var grant in link.Grants) grant.Lease.Pool.PeerExited(peer);
+            if (Close(link)) ended++;
+        }
+        foreach (var held in _held.Values)
+            if (held.Identity == peer) held.Stop(Lost(held.Giver, held.Access.Name, "has exited"));
+        return ended;
+    }
+
+    private void OnPeerStateChanged(object? sender, PeerStateChangedEventArgs change)
+    {
+        if (change.State is PeerState.Disconnected or PeerState.Invalidated) LookAtPeers();
+    }
+
+    private async Task WatchAsync()
+    {
+        using var timer = new PeriodicTimer(Options.CheckInterval, Options.TimeProvider);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
+            {
+                if (_given.IsEmpty && _held.IsEmpty) continue; // an idle engine costs nothing
+                LookAtPeers();
+                LookAtGiven();
+                await LookAtHeldAsync().ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The connector ends.
+        }
+    }
+
+    private void LookAtPeers()
+    {
+        foreach (var link in _given.Values)
+        {
+            if (link.Peer.State is not (PeerState.Disconnected or PeerState.Invalidated)) continue;
+            Lose(link, $"is {link.Peer.State}: {link.Peer.Reason}");
+            if (!link.HasOpenGrants) Close(link);
+            else if (PeerProcess.IsGone(link.Peer)) PeerExited(link.Identity);
+        }
+        foreach (var held in _held.Values)
+            if (held.Giver.State is PeerState.Disconnected or PeerState.Invalidated) held.Stop(Lost(held.Giver, held.Access.Name, $"is {held.Giver.State}: {held.Giver.Reason}"));
+    }
+
+    private void LookAtGiven()
+    {
+        var pools = new HashSet<BlockPool>();
+        foreach (var link in _given.Values)
+            foreach (var grant in link.Grants) pools.Add(grant.Lease.Pool);
+        foreach (var pool in pools) pool.ExpireGrants();
+        var now = Clock.Now;
+        foreach (var link in _given.Values)
+        {
+            if (link.HasExpired)
+            {
+                link.Owner.Fail(new KvHandoverException(KvOutcome.Expired,
+                    $"'{link.Peer.Name}' sent no heartbeat in time, so its access has expired and is refused. Request anew, from another peer if it stays silent."));
+                SendCancel(link);
+            }
+            else if (now >= link.Owner.Deadline)
+            {
+                link.Owner.Fail(new KvHandoverException(KvOutcome.TimedOut,
+                    $"The deadline passed before '{link.Peer.Name}' had ended. It was asked to stop; its blocks come back when it confirms that."));
+                SendCancel(link);
+            }
+        }
+    }
+
+    private async Task LookAtHeldAsync()
+    {
+        var now = Clock.Now;
+        var due = new Dictionary<RemoteAgent, List<ulong>>();
+        foreach (var held in _held.Values)
+        {
+            if (now >= held.Deadline)
+                held.Stop(new KvHandoverException(KvOutcome.TimedOut, $"The deadline of the hand-over '{held.Access.Name}' with '{held.Giver.Name}' passed."));
+            if (now < held.NextHeartbeat || _silent) continue;
+            held.NextHeartbeat = Clock.After(held.Heartbeat);
+            if (!due.TryGetValue(held.Giver, out var ids)) due.Add(held.Giver, ids = []);
+            ids.Add(held.Access.Id);
+        }
+        foreach (var (peer, ids) in due)
+            foreach (var some in ids.Chunk(HeartbeatsPerMessage)) await SendHeartbeatAsync(peer, some).ConfigureAwait(false);
+    }
+
+    private const int HeartbeatsPerMessage = 4096;
+    private volatile bool _silent;
+
+    /// <summary>For tests: as if the process hung, whose connections live.</summary>
+    internal void SetHeartbeats(bool sent) => _silent = !sent;
+
+    // One that gets lost is followed by the next; a peer that does not read must not keep the others waiting.
+    private async Task SendHeartbeatAsync(RemoteAgent peer, ulong[] ids)
+    {
+        try
+        {
+            await Agent.NotifyAsync(peer, KvMessageCodec.Encode(new KvHeartbeatMessage(ids)), Options.CheckInterval, _stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is NixlException or ObjectDisposedException)
+        {
+            // Silent or gone; the state of the peer says so.
+        }
+    }
+
+    private static void Lose(KvLink link, string how)
+    {
+        if (link.IsLost) return;
+        link.IsLost = true;
+        link.Owner.Fail(Lost(link.Peer, null, how));
+    }
+
+    private static KvHandoverException Lost(RemoteAgent peer, string? name, string how) => new(
+        KvOutcome.PeerLost, $"'{peer.Name}' {how}{(name is null ? "" : $" during the hand-over '{name}'")}. Connect to it anew, or request from another peer.") { Peer = peer.Name };
+}

@@ -1,0 +1,155 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Threading.Channels;
+
+namespace Nixl.Sdk.Serving;
+
+/// <summary>
+/// Reads an agent's notifications and routes them to the producers and consumers of its pools; sends heartbeats, watches deadlines and
+/// peers. One for each agent; what is not the connector's goes to <see cref="KvConnectorOptions.OtherNotification"/>.
+/// </summary>
+/// <remarks>
+/// <code>
+/// agent ──notifications──→ dispatcher ──┬─ request, offer ──→ producer, consumer (waiting for the engine)
+///                                       ├─ wrote, end, heartbeat ──→ the access that we gave
+///                                       ├─ cancel ──→ the access that we hold
+///                                       └─ anything else ──→ OtherNotification
+/// </code>
+/// <para>Thread-safe. No code of users runs under a lock or on the dispatcher.</para>
+/// <para>Nobody else may read the agent's notifications while it runs: <see cref="NixlAgent.ReadNotificationsAsync"/> and
+/// <see cref="NixlAgent.TryReadNotification"/> would take its messages away.</para>
+/// </remarks>
+[MustDispose("a reader of the agent's notifications")]
+public sealed partial class KvConnector : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<ulong, KvLink> _given = new();
+    private readonly ConcurrentDictionary<(PeerIdentity Giver, ulong Id), KvHeld> _held = new();
+    private readonly ConcurrentDictionary<(KvMessageKind Kind, string Pool), IKvRole> _roles = new();
+    private readonly ConcurrentDictionary<Task, byte> _sending = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Channel<Notification>? _others;
+    private readonly Task[] _loops;
+    private int _disposed;
+
+    private KvConnector(NixlAgent agent, KvConnectorOptions options)
+    {
+        options.Check();
+        Agent = agent;
+        Options = options;
+        Clock = new KvClock(options.TimeProvider);
+        if (options.OtherNotification is not null) _others = Channel.CreateBounded<Notification>(options.MaxWaiting);
+        agent.PeerStateChanged += OnPeerStateChanged;
+        _loops = [Task.Run(DispatchAsync), Task.Run(WatchAsync), Task.Run(DeliverOthersAsync)];
+    }
+
+    /// <summary>The agent.</summary>
+    public NixlAgent Agent { get; }
+
+    internal KvConnectorOptions Options { get; }
+
+    internal KvClock Clock { get; }
+
+    internal bool IsDisposed => _disposed != 0;
+
+    /// <summary>Starts to read an agent's notifications.</summary>
+    /// <param name="agent">The agent; must outlive the connector.</param>
+    /// <param name="options">Settings.</param>
+    public static KvConnector Start(NixlAgent agent, KvConnectorOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(agent);
+        return new KvConnector(agent, options ?? new KvConnectorOptions());
+    }
+
+    /// <summary>All counts.</summary>
+    public KvConnectorSnapshot Snapshot() => new()
+    {
+        Given = _given.Count,
+        Held = _held.Count,
+        Messages = Interlocked.Read(ref _messages),
+        Others = Interlocked.Read(ref _othersRead),
+        OthersDropped = Interlocked.Read(ref _othersDropped),
+        Late = Interlocked.Read(ref _late),
+        Malformed = Interlocked.Read(ref _malformed),
+        NotGranted = Interlocked.Read(ref _notGranted),
+        Refused = Interlocked.Read(ref _refused),
+        Undelivered = Interlocked.Read(ref _undelivered),
+    };
+
+    /// <summary>
+    /// Ends everything: what we hold is stopped and its end told, requests and offers of our own fail. Blocks that peers may still touch
+    /// stay in quarantine. Dispose it before its agent.
+    /// </summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        Agent.PeerStateChanged -= OnPeerStateChanged;
+        foreach (var link in _given.Values)
+        {
+            link.Owner.Fail(new KvHandoverException(KvOutcome.Cancelled, $"The connector of '{Agent.Name}' was disposed."));
+            SendCancel(link);
+        }
+        foreach (var held in _held.Values) held.Stop(new KvHandoverException(KvOutcome.Failed, $"The connector of '{Agent.Name}' was disposed."));
+        // What was stopped quiesces by itself and is then told; the grace time of the agent bounds it.
+        var patience = Clock.After(Options.ConfirmTimeout);
+        while ((!_held.IsEmpty || !_sending.IsEmpty) && Clock.Until(patience) > TimeSpan.Zero && !Agent.IsDisposed)
+            await Task.Delay(Options.CheckInterval, Options.TimeProvider, CancellationToken.None).ConfigureAwait(false);
+        await _stop.CancelAsync().ConfigureAwait(false);
+        _others?.Writer.TryComplete();
+        foreach (var loop in _loops) await loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    /// <summary>What is left until a deadline, for calls that want more than nothing.</summary>
+    internal TimeSpan Left(long deadline)
+    {
+        var left = Clock.Until(deadline);
+        return left > TimeSpan.Zero ? left : TimeSpan.FromMilliseconds(1);
+    }
+
+    internal void Add(IKvRole role)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (!_roles.TryAdd((role.Accepts, role.Pool), role))
+            throw new InvalidOperationException($"Pool '{role.Pool}' of agent '{Agent.Name}' has a {(role.Accepts == KvMessageKind.Request ? "producer" : "consumer")} already; use that one.");
+    }
+
+    internal void Remove(IKvRole role) => _roles.TryRemove(new((role.Accepts, role.Pool), role));
+
+    /// <summary>A number that no peer can guess.</summary>
+    internal static ulong DrawId()
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        RandomNumberGenerator.Fill(bytes);
+        return BitConverter.ToUInt64(bytes);
+    }
+
+    /// <summary>Before the message that tells the peer: its answer may be faster than our return.</summary>
+    internal void Given(KvLink link) => _given.TryAdd(link.Id, link);
+
+    /// <summary>An access of which no peer was ever told.</summary>
+    internal void NeverSent(KvLink link)
+    {
+        link.Confirm();
+        Close(link);
+    }
+
+    /// <summary>Whoever takes it out of the table says so.</summary>
+    private bool Close(KvLink link)
+    {
+        if (!_given.TryRemove(link.Id, out _)) return false;
+        link.Owner.Closed(link);
+        return true;
+    }
+
+    internal void SendCancel(KvLink link)
+    {
+        if (link.IsEnded || link.IsLost || !link.TrySendCancel()) return;
+        Send(link.Peer, new KvCancelMessage(link.Id));
+    }
+
+    internal void HeldEnded(KvHeld held, KvEndMessage end)
+    {
+        if (!_held.TryRemove((held.Identity, held.Access.Id), out _)) return;
+        if (held.Reason?.Outcome != KvOutcome.PeerLost) Send(held.Giver, end);
+    }
+}

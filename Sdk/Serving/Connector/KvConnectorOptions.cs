@@ -1,0 +1,34 @@
+namespace Nixl.Sdk.Serving;
+
+/// <summary>Settings of a <see cref="KvConnector"/>. Read once, when it starts.</summary>
+public sealed class KvConnectorOptions
+{
+    /// <summary>
+    /// Gets the agent's notifications that are not the connector's, one after the other and in order, on the thread pool. While it is
+    /// busy up to <see cref="MaxWaiting"/> wait; then reading waits for it, too. Null: they are counted and dropped.
+    /// </summary>
+    public Func<Notification, ValueTask>? OtherNotification { get; set; }
+
+    /// <summary>Requests or offers of peers that wait for the engine, and notifications that wait for <see cref="OtherNotification"/>. More
+    /// requests and offers are refused. 1024.</summary>
+    public int MaxWaiting { get; set; } = 1024;
+
+    /// <summary>How often deadlines, heartbeats and expiry are looked at. 100 ms; shorter than the block pools' heartbeat interval.</summary>
+    public TimeSpan CheckInterval { get; set; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long the end of an access is told to a peer that does not read. 30 s; its blocks are in quarantine until it knows.</summary>
+    public TimeSpan ConfirmTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The clock of deadlines and heartbeats.</summary>
+    public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+
+    internal void Check()
+    {
+        ArgumentNullException.ThrowIfNull(TimeProvider);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxWaiting, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(CheckInterval, TimeSpan.FromMilliseconds(1));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(CheckInterval, TimeSpan.FromMinutes(1));
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(ConfirmTimeout, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ConfirmTimeout, KvMessageFormat.LongestTime);
+    }
+}

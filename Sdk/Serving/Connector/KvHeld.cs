@@ -1,0 +1,106 @@
+namespace Nixl.Sdk.Serving;
+
+/// <summary>
+/// Our access to blocks of a peer: a request to write them, or an offer to read them. Whoever takes it says when it has ended, after its
+/// transfers have quiesced; the peer's blocks are locked until then.
+/// </summary>
+/// <remarks>
+/// <code>
+/// waiting ──TryTake──→ taken ──────────────EndAsync──→ ended (the peer is told)
+///    │                   └─Stop──→ stopping ─EndAsync──↗
+///    └─Stop (cancelled, deadline, peer gone)─────────→ ended
+/// </code>
+/// Thread-safe.
+/// </remarks>
+#pragma warning disable CA1001 // _stop has no timer and no wait handle, and users may register with it after the end.
+internal sealed class KvHeld
+#pragma warning restore CA1001
+{
+    private readonly Lock _sync = new();
+    private readonly KvConnector _connector;
+    private readonly CancellationTokenSource _stop = new();
+    private bool _taken;
+    private bool _ended;
+    private KvHandoverException? _reason;
+
+    public KvHeld(KvConnector connector, RemoteAgent giver, KvAccessMessage access)
+    {
+        _connector = connector;
+        Giver = giver;
+        Identity = PeerIdentity.Of(giver);
+        Access = access;
+        Deadline = connector.Clock.After(access.Timeout);
+        // A peer cannot make us send without pause.
+        Heartbeat = access.Heartbeat < connector.Options.CheckInterval ? connector.Options.CheckInterval : access.Heartbeat;
+        NextHeartbeat = connector.Clock.After(Heartbeat);
+        Stopped = _stop.Token;
+    }
+
+    public RemoteAgent Giver { get; }
+
+    public PeerIdentity Identity { get; }
+
+    public KvAccessMessage Access { get; }
+
+    public long Deadline { get; }
+
+    public TimeSpan Heartbeat { get; }
+
+    public long NextHeartbeat { get; set; }
+
+    /// <summary>Cancelled when the access must end.</summary>
+    public CancellationToken Stopped { get; }
+
+    /// <summary>Why it must end; null while it need not.</summary>
+    public KvHandoverException? Reason
+    {
+        get
+        {
+            lock (_sync) return _reason;
+        }
+    }
+
+    public bool TryTake()
+    {
+        lock (_sync)
+        {
+            if (_taken || _ended) return false;
+            return _taken = true;
+        }
+    }
+
+    /// <summary>It has to end. If nobody has taken it, it ends here.</summary>
+    public void Stop(KvHandoverException reason)
+    {
+        lock (_sync)
+        {
+            if (_ended || _reason is not null) return;
+            _reason = reason;
+            _ended = !_taken;
+        }
+        _ = _stop.CancelAsync(); // what is registered there is users' code, too: on the thread pool
+        if (IsEnded) _connector.HeldEnded(this, new KvEndMessage(Access.Id, OutcomeToTell(reason), reason.Message, default));
+    }
+
+    /// <summary>Our transports cannot touch the blocks any more. Again: no effect.</summary>
+    public void End(KvOutcome outcome, string reason, ReadOnlyMemory<byte> payload)
+    {
+        lock (_sync)
+        {
+            if (_ended) return;
+            _ended = true;
+        }
+        _connector.HeldEnded(this, new KvEndMessage(Access.Id, outcome, reason, payload));
+    }
+
+    internal static KvOutcome OutcomeToTell(KvHandoverException reason) =>
+        reason.Outcome is KvOutcome.Cancelled or KvOutcome.Refused ? reason.Outcome : KvOutcome.Failed;
+
+    private bool IsEnded
+    {
+        get
+        {
+            lock (_sync) return _ended;
+        }
+    }
+}

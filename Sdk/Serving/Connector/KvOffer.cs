@@ -1,0 +1,125 @@
+namespace Nixl.Sdk.Serving;
+
+/// <summary>Blocks that one consumer may read. Their lease cannot become free before this has ended.</summary>
+/// <remarks>
+/// <code>
+/// offered ──┬─ the consumer has read it ──────────────→ Completed
+///           ├─ the consumer gives it up ──────────────→ Cancelled, Failed, Refused
+///           ├─ Dispose, deadline, no heartbeats ──────→ asked to stop; held until the consumer confirms
+///           └─ connection gone ───────────────────────→ PeerLost; held until the consumer's exit is known
+/// </code>
+/// Thread-safe.
+/// </remarks>
+[MustDispose("a peer's permission to read blocks")]
+public sealed class KvOffer : IKvLinkOwner, IDisposable
+{
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _untouched = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly KvConnector _connector;
+    private readonly long _deadline;
+    private KvLink? _link;
+
+    internal KvOffer(KvConnector connector, KvOfferOptions options)
+    {
+        _connector = connector;
+        _deadline = connector.Clock.After(options.Timeout);
+        Name = options.Name;
+        // A failure that nobody asks for is none of the finalizer's business.
+        _ended.Task.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    /// <summary>The engines' name of the request.</summary>
+    public string Name { get; }
+
+    long IKvLinkOwner.Deadline => _deadline;
+
+    /// <summary>Waits until the consumer has read everything; ends at the latest at the offer's deadline. Can be called again.</summary>
+    /// <param name="cancellationToken">Ends the waiting only.</param>
+    /// <exception cref="KvHandoverException">It has not, and will not; the message says why.</exception>
+    public ValueTask WaitAsync(CancellationToken cancellationToken = default) => new(_ended.Task.WaitAsync(cancellationToken));
+
+    /// <summary>Withdraws the offer and waits until the consumer can read no more.</summary>
+    /// <param name="timeout">How long to wait at most.</param>
+    /// <param name="cancellationToken">Ends the waiting only.</param>
+    /// <returns>False if the consumer has not confirmed in time: the blocks are held until it does, or has exited.</returns>
+    public async ValueTask<bool> CancelAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        KvNames.Check(timeout);
+        Dispose();
+        try
+        {
+            await _untouched.Task.WaitAsync(timeout, _connector.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Withdraws the offer if it has not ended. Never blocks; the blocks are held until the consumer confirms.</summary>
+    public void Dispose()
+    {
+        Fail(new KvHandoverException(KvOutcome.Cancelled, $"The offer '{Name}' was withdrawn."));
+        if (Volatile.Read(ref _link) is { } link) _connector.SendCancel(link);
+    }
+
+    internal async ValueTask SendAsync(RemoteKvPool consumer, KvPool pool, KvOfferOptions options, IReadOnlyList<BlockLease> leases, CancellationToken cancellationToken)
+    {
+        var (grants, groups) = (new List<LeaseGrant>(), new List<KvAccessGroup>());
+        var peer = PeerIdentity.Of(consumer.Remote);
+        try
+        {
+            for (var group = 0; group < leases.Count; group++)
+            {
+                var grant = leases[group].GrantRead(peer);
+                grants.Add(grant);
+                groups.Add(new KvAccessGroup(pool.Groups[group].Plan.Schema.Name, grant.Token.Value, 0, leases[group].Blocks.ToArray(), [], 0));
+            }
+        }
+        catch
+        {
+            foreach (var grant in grants) grant.Lease.Pool.Confirm(grant.Token, peer); // of which it was never told
+            throw;
+        }
+        var link = _link = new KvLink(KvConnector.DrawId(), consumer.Remote, this, [.. grants]);
+        _connector.Given(link);
+        byte[] message;
+        try
+        {
+            message = KvMessageCodec.Encode(new KvAccessMessage(
+                KvMessageKind.Offer, link.Id, consumer.Name, pool.Name, Name, leases[0].Pool.HeartbeatInterval, options.Timeout, groups, options.Payload));
+        }
+        catch
+        {
+            _connector.NeverSent(link);
+            throw;
+        }
+        try
+        {
+            await _connector.SendNowAsync(consumer.Remote, message, _connector.Left(_deadline), cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            Dispose(); // it may have got it after all
+            throw;
+        }
+    }
+
+    void IKvLinkOwner.Wrote(KvLink link)
+    {
+        // Readers write nothing; what claims to is refused by the lease.
+    }
+
+    void IKvLinkOwner.Ended(KvLink link, KvEndMessage end)
+    {
+        if (end.Outcome == KvOutcome.Completed) _ended.TrySetResult();
+        else Fail(new KvHandoverException(end.Outcome, $"'{link.Peer.Name}' did not read '{Name}' ({end.Outcome}): {end.Reason}") { Peer = link.Peer.Name });
+    }
+
+    void IKvLinkOwner.Closed(KvLink link) => _untouched.TrySetResult();
+
+    void IKvLinkOwner.Fail(KvHandoverException reason) => Fail(reason);
+
+    private void Fail(KvHandoverException reason) => _ended.TrySetException(reason);
+}

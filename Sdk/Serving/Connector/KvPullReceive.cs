@@ -1,0 +1,84 @@
+namespace Nixl.Sdk.Serving;
+
+/// <summary>The consumer's side of a pull: READs of what every rank of the source has offered.</summary>
+internal sealed class KvPullReceive : KvReceive
+{
+    private readonly TaskCompletionSource _untouched = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly KvHeld[] _offers; // by rank
+
+    public KvPullReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases, KvHeld[] offers)
+        : base(connector, request, deadline, source, leases) => _offers = offers;
+
+    public void Start() => _ = RunAsync();
+
+    private protected override Task WhenUntouchedAsync() => _untouched.Task;
+
+    private protected override void Stop(Exception reason) => _ = _stop.CancelAsync();
+
+    private async Task RunAsync()
+    {
+        var failures = await Task.WhenAll(_offers.Select((_, rank) => ReadRankAsync(rank))).ConfigureAwait(false);
+        var failure = Array.Find(failures, static failure => failure is not null);
+        if (!IsEnded)
+        {
+            if (failure is null || Recomputes) Complete();
+            else Fail(failure);
+        }
+        _untouched.TrySetResult();
+    }
+
+    /// <summary>Reads a rank's part and tells it that its blocks are free of us.</summary>
+    private async Task<Exception?> ReadRankAsync(int rank)
+    {
+        var offer = _offers[rank];
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, offer.Stopped);
+        try
+        {
+            for (var group = 0; group < Leases.Count; group++)
+                if (Source.PartOf(rank, group) >= 0 && Wanted(group) > 0) await ReadGroupAsync(rank, group, stop.Token).ConfigureAwait(false);
+            Payloads[rank] = offer.Access.Payload;
+            offer.End(KvOutcome.Completed, "", default);
+            return null;
+        }
+        catch (Exception e) when (e is NixlException or OperationCanceledException or InvalidOperationException or ArgumentException)
+        {
+            var reason = offer.Reason ?? (e as KvHandoverException) ?? new KvHandoverException(
+                e is TransferTimeoutException ? KvOutcome.TimedOut : e is OperationCanceledException ? KvOutcome.Cancelled : KvOutcome.Failed,
+                $"Reading '{Name}' from '{offer.Giver.Name}' failed: {e.Message}", e);
+            offer.End(KvHeld.OutcomeToTell(reason), reason.Message, default);
+            return reason;
+        }
+    }
+
+    private async Task ReadGroupAsync(int rank, int group, CancellationToken cancellationToken)
+    {
+        var (lease, part) = (Leases[group], Source.PartOf(rank, group));
+        var pull = lease.BeginPull(part);
+        try
+        {
+            var result = await Post(rank, group, cancellationToken).ConfigureAwait(false);
+            pull.Arrived(result, Source.Plans[group].Parts[part].Whole(lease.CachedBlocks, Wanted(group)));
+        }
+        finally
+        {
+            pull.Quiesced();
+            LookAtLayers();
+        }
+    }
+
+    private ValueTask<TransferResult> Post(int rank, int group, CancellationToken cancellationToken)
+    {
+        var (offer, remote, lease) = (_offers[rank].Access, Source.Ranks[rank], Leases[group]);
+        var name = remote.Local.Groups[group].Plan.Schema.Name;
+        var offered = offer.Groups.FirstOrDefault(candidate => candidate.Name == name)
+                      ?? throw new KvHandoverException(KvOutcome.Failed, $"'{remote.Remote.Name}' offers no blocks of group '{name}' for '{Name}'.");
+        var wanted = KvBlockSpan.Translate(remote.UnitsOf(group, TransferOperation.Read), lease.CachedBlocks, Wanted(group), name);
+        if (wanted.First < offered.First || wanted.First + wanted.Count > offered.First + offered.Blocks.Length)
+            throw new KvHandoverException(KvOutcome.Failed,
+                $"'{remote.Remote.Name}' offers blocks {offered.First} … {offered.First + offered.Blocks.Length - 1} of group '{name}' for '{Name}'; {wanted.First} … {wanted.First + wanted.Count - 1} are wanted. Do both sides mean the same prompt?");
+        return remote.MoveUntilQuiescedAsync(
+            TransferOperation.Read, group, -1, lease.Blocks.Slice(lease.CachedBlocks, Wanted(group)), offered.Blocks.AsSpan(wanted.First - offered.First, wanted.Count),
+            new PostOptions { Timeout = Connector.Left(Deadline), LeaseToken = offered.Token }, cancellationToken);
+    }
+}

@@ -1,0 +1,102 @@
+namespace Nixl.Sdk.Serving;
+
+/// <summary>The consumer's side of a push: one access for each rank of the source.</summary>
+internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
+{
+    private readonly TaskCompletionSource _untouched = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly KvLink?[] _links;
+    private int _left;
+
+    public KvPushReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases)
+        : base(connector, request, deadline, source, leases)
+    {
+        _links = new KvLink?[source.Ranks.Count];
+        _left = _links.Length;
+    }
+
+    /// <summary>Lets every rank at its part and asks it for it.</summary>
+    public async ValueTask SendAsync(KvRequest request, string pool, CancellationToken cancellationToken)
+    {
+        for (var rank = 0; rank < _links.Length; rank++)
+        {
+            var link = Grant(rank, out var groups);
+            byte[] message;
+            try
+            {
+                message = KvMessageCodec.Encode(new KvAccessMessage(
+                    KvMessageKind.Request, link.Id, Source.Ranks[rank].Name, pool, request.Name, Leases[0].Pool.HeartbeatInterval,
+                    Connector.Left(Deadline), groups, request.Payload));
+            }
+            catch
+            {
+                Connector.NeverSent(link);
+                throw;
+            }
+            await Connector.SendNowAsync(link.Peer, message, Connector.Left(Deadline), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Not all ranks were told: those that were are asked to stop.</summary>
+    public void FailToSend(Exception reason)
+    {
+        for (var rank = 0; rank < _links.Length; rank++)
+            if (Volatile.Read(ref _links[rank]) is null) CountDown();
+        Fail(reason);
+        Dispose();
+    }
+
+    void IKvLinkOwner.Wrote(KvLink link) => LookAtLayers();
+
+    void IKvLinkOwner.Fail(KvHandoverException reason) => Fail(reason);
+
+    void IKvLinkOwner.Ended(KvLink link, KvEndMessage end)
+    {
+        // What has come is worth something to who recomputes the rest, whyever the producer has ended.
+        if (end.Outcome != KvOutcome.Completed && !Recomputes)
+            Fail(new KvHandoverException(end.Outcome, $"'{link.Peer.Name}' ended the hand-over '{Name}' ({end.Outcome}): {end.Reason}") { Peer = link.Peer.Name });
+        else
+            Payloads[Array.IndexOf(_links, link)] = end.Payload;
+    }
+
+    void IKvLinkOwner.Closed(KvLink link) => CountDown();
+
+    long IKvLinkOwner.Deadline => Deadline;
+
+    private protected override Task WhenUntouchedAsync() => _untouched.Task;
+
+    private protected override void Stop(Exception reason)
+    {
+        foreach (var link in _links)
+            if (link is not null) Connector.SendCancel(link);
+    }
+
+    private KvLink Grant(int rank, out List<KvAccessGroup> groups)
+    {
+        groups = [];
+        var remote = Source.Ranks[rank];
+        var grants = new List<LeaseGrant>();
+        for (var group = 0; group < Leases.Count; group++)
+        {
+            var (lease, part, wanted) = (Leases[group], Source.PartOf(rank, group), Wanted(group));
+            if (part < 0 || wanted == 0) continue;
+            var grant = lease.GrantWrite(PeerIdentity.Of(remote.Remote), part);
+            grants.Add(grant);
+            var given = Source.Plans[group].Parts[part];
+            groups.Add(new KvAccessGroup(
+                remote.Local.Groups[group].Plan.Schema.Name, grant.Token.Value, lease.CachedBlocks,
+                lease.Blocks.Slice(lease.CachedBlocks, wanted).ToArray(), given.Layers.AsSpan().ToArray(), given.BytesPerLayer));
+        }
+        var link = new KvLink(KvConnector.DrawId(), remote.Remote, this, [.. grants]);
+        Volatile.Write(ref _links[rank], link);
+        Connector.Given(link);
+        return link;
+    }
+
+    // One peer less that can touch the blocks.
+    private void CountDown()
+    {
+        if (Interlocked.Decrement(ref _left) != 0) return;
+        if (!IsEnded) Complete();
+        _untouched.TrySetResult();
+    }
+}

@@ -1,0 +1,40 @@
+namespace Nixl.Sdk.Serving;
+
+/// <summary>A notification of the connector, decoded. Immutable; of a peer, so nothing in it is believed without a check.</summary>
+/// <param name="Kind">What it is.</param>
+internal abstract record KvMessage(KvMessageKind Kind);
+
+/// <summary>The owner of blocks lets a peer at them: a request for WRITEs, or an offer for READs.</summary>
+/// <param name="Kind">Request or Offer.</param>
+/// <param name="Id">Random; names this access in all later messages.</param>
+/// <param name="ToPool">The receiver's pool.</param>
+/// <param name="FromPool">The sender's pool, whose blocks these are.</param>
+/// <param name="Name">The engines' own name of the request.</param>
+/// <param name="Heartbeat">How often a heartbeat is wanted.</param>
+/// <param name="Timeout">When the sender gives up, from now.</param>
+/// <param name="Groups">The blocks; no group at all if nothing has to move.</param>
+/// <param name="Payload">The engine's own bytes.</param>
+internal sealed record KvAccessMessage(
+    KvMessageKind Kind, ulong Id, string ToPool, string FromPool, string Name, TimeSpan Heartbeat, TimeSpan Timeout,
+    IReadOnlyList<KvAccessGroup> Groups, ReadOnlyMemory<byte> Payload) : KvMessage(Kind);
+
+/// <summary>What a WRITE has written; comes with the WRITE.</summary>
+/// <param name="Id">The access.</param>
+/// <param name="Group">Index in <see cref="KvAccessMessage.Groups"/>.</param>
+/// <param name="Runs">The declaration.</param>
+internal sealed record KvWroteMessage(ulong Id, int Group, ArrivalRun[] Runs) : KvMessage(KvMessageKind.Wrote);
+
+/// <summary>These accesses are still needed.</summary>
+/// <param name="Ids">At least one.</param>
+internal sealed record KvHeartbeatMessage(ulong[] Ids) : KvMessage(KvMessageKind.Heartbeat);
+
+/// <summary>An access has ended: its holder's transport cannot touch the blocks any more.</summary>
+/// <param name="Id">The access.</param>
+/// <param name="Outcome">How.</param>
+/// <param name="Reason">Why, in words; empty after success.</param>
+/// <param name="Payload">The engine's own bytes.</param>
+internal sealed record KvEndMessage(ulong Id, KvOutcome Outcome, string Reason, ReadOnlyMemory<byte> Payload) : KvMessage(KvMessageKind.End);
+
+/// <summary>The owner asks for the end of an access.</summary>
+/// <param name="Id">The access.</param>
+internal sealed record KvCancelMessage(ulong Id) : KvMessage(KvMessageKind.Cancel);

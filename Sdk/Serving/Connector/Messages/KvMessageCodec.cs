@@ -1,0 +1,146 @@
+namespace Nixl.Sdk.Serving;
+
+/// <summary>Messages to bytes and back. Decoding never throws and never allocates more than a small multiple of the bytes given.</summary>
+internal static class KvMessageCodec
+{
+    private const int LeastRunBytes = 6;
+    private const int LeastGroupBytes = 13;
+
+    /// <exception cref="ArgumentException">It is longer than a notification can be; the message says what to shorten.</exception>
+    public static byte[] Encode(KvMessage message)
+    {
+        var writer = new KvMessageWriter(message.Kind);
+        switch (message)
+        {
+            case KvAccessMessage access:
+                Write(writer, access);
+                break;
+            case KvWroteMessage wrote:
+                writer.U64(wrote.Id);
+                writer.Number(wrote.Group);
+                Write(writer, wrote.Runs);
+                break;
+            case KvHeartbeatMessage heartbeat:
+                writer.Number(heartbeat.Ids.Length);
+                foreach (var id in heartbeat.Ids) writer.U64(id);
+                break;
+            case KvEndMessage end:
+                writer.U64(end.Id);
+                writer.U8((byte)end.Outcome);
+                writer.Text(end.Reason, KvMessageFormat.MaxReason);
+                writer.Bytes(end.Payload.Span);
+                break;
+            case KvCancelMessage cancel:
+                writer.U64(cancel.Id);
+                break;
+            default:
+                throw new ArgumentException($"{message.GetType().Name} has no wire form.", nameof(message));
+        }
+        return writer.Length <= NixlAgent.MaxNotificationBytes
+            ? writer.ToArray()
+            : throw new ArgumentException($"{Describe(message)} takes {writer.Length} bytes, and a notification at most {NixlAgent.MaxNotificationBytes}.", nameof(message));
+    }
+
+    /// <summary>Null if the bytes are no message of this version.</summary>
+    public static KvMessage? TryDecode(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < KvMessageFormat.HeaderBytes || !KvMessageFormat.IsMessage(bytes) || bytes[4] != KvMessageFormat.Version) return null;
+        var reader = new KvMessageReader(bytes[KvMessageFormat.HeaderBytes..]);
+        var message = Read((KvMessageKind)bytes[5], ref reader);
+        return reader.IsAtEnd ? message : null;
+    }
+
+    private static KvMessage? Read(KvMessageKind kind, ref KvMessageReader reader) => kind switch
+    {
+        KvMessageKind.Request or KvMessageKind.Offer => ReadAccess(kind, ref reader),
+        KvMessageKind.Wrote => new KvWroteMessage(reader.U64(), (int)reader.Number(KvMessageFormat.MaxGroups - 1), ReadRuns(ref reader)),
+        KvMessageKind.Heartbeat => ReadHeartbeat(ref reader),
+        KvMessageKind.End => ReadEnd(ref reader),
+        KvMessageKind.Cancel => new KvCancelMessage(reader.U64()),
+        _ => null,
+    };
+
+    private static void Write(KvMessageWriter writer, KvAccessMessage access)
+    {
+        writer.U64(access.Id);
+        writer.Text(access.ToPool, KvMessageFormat.MaxName);
+        writer.Text(access.FromPool, KvMessageFormat.MaxName);
+        writer.Text(access.Name, KvMessageFormat.MaxName);
+        writer.Time(access.Heartbeat);
+        writer.Time(access.Timeout);
+        writer.Number(access.Groups.Count);
+        foreach (var group in access.Groups)
+        {
+            writer.Text(group.Name, KvMessageFormat.MaxName);
+            writer.U64(group.Token);
+            writer.Number(group.First);
+            writer.Ids(group.Blocks);
+            writer.Ids(group.Layers);
+            writer.Number(group.BytesPerLayer);
+        }
+        writer.Bytes(access.Payload.Span);
+    }
+
+    private static void Write(KvMessageWriter writer, ArrivalRun[] runs)
+    {
+        writer.Number(runs.Length);
+        foreach (ref readonly var run in runs.AsSpan())
+        {
+            writer.Number(run.Layer);
+            writer.Number(run.Layers);
+            writer.Number(run.Block);
+            writer.Number(run.Blocks);
+            writer.Number(run.Offset);
+            writer.Number(run.Length);
+        }
+    }
+
+    private static KvAccessMessage ReadAccess(KvMessageKind kind, ref KvMessageReader reader)
+    {
+        var id = reader.U64();
+        var (to, from, name) = (reader.Text(KvMessageFormat.MaxName), reader.Text(KvMessageFormat.MaxName), reader.Text(KvMessageFormat.MaxName));
+        var (heartbeat, timeout) = (reader.Time(), reader.Time());
+        var groups = new KvAccessGroup[reader.Count(LeastGroupBytes, KvMessageFormat.MaxGroups)];
+        for (var i = 0; i < groups.Length && !reader.Failed; i++)
+        {
+            groups[i] = new KvAccessGroup(
+                reader.Text(KvMessageFormat.MaxName), reader.U64(), (int)reader.Number(int.MaxValue), reader.Ids(), reader.Ids(), reader.Number());
+        }
+        return new KvAccessMessage(kind, id, to, from, name, heartbeat, timeout, groups, reader.Bytes().ToArray());
+    }
+
+    private static ArrivalRun[] ReadRuns(ref KvMessageReader reader)
+    {
+        var runs = new ArrivalRun[reader.Count(LeastRunBytes)];
+        for (var i = 0; i < runs.Length && !reader.Failed; i++)
+        {
+            runs[i] = new ArrivalRun(
+                (int)reader.Number(int.MaxValue), (int)reader.Number(int.MaxValue), (int)reader.Number(int.MaxValue), (int)reader.Number(int.MaxValue),
+                reader.Number(), reader.Number());
+        }
+        return runs;
+    }
+
+    private static KvHeartbeatMessage ReadHeartbeat(ref KvMessageReader reader)
+    {
+        var ids = new ulong[reader.Count(sizeof(ulong))];
+        for (var i = 0; i < ids.Length; i++) ids[i] = reader.U64();
+        return new KvHeartbeatMessage(ids);
+    }
+
+    private static KvEndMessage? ReadEnd(ref KvMessageReader reader)
+    {
+        var (id, outcome) = (reader.U64(), (KvOutcome)reader.U8());
+        var end = new KvEndMessage(id, outcome, reader.Text(KvMessageFormat.MaxReason), reader.Bytes().ToArray());
+        return outcome is KvOutcome.Completed or KvOutcome.Cancelled or KvOutcome.Failed or KvOutcome.Refused ? end : null;
+    }
+
+    private static string Describe(KvMessage message) => message switch
+    {
+        KvAccessMessage access =>
+            $"The {(access.Kind == KvMessageKind.Request ? "request" : "offer")} '{access.Name}' with {access.Groups.Sum(group => group.Blocks.Length)} blocks and " +
+            $"{access.Payload.Length} bytes of payload (larger blocks or a shorter payload make it smaller)",
+        KvEndMessage end => $"The end of a hand-over with {end.Payload.Length} bytes of payload (shorten it)",
+        _ => $"A {message.Kind} message",
+    };
+}

@@ -1,0 +1,23 @@
+namespace Nixl.Sdk.Serving;
+
+/// <summary>What a notification of the connector is. Numbers go over the wire and are never used again.</summary>
+internal enum KvMessageKind : byte
+{
+    /// <summary>Consumer → producer: write these blocks of mine.</summary>
+    Request = 1,
+
+    /// <summary>Producer → consumer: these blocks of mine can be read.</summary>
+    Offer = 2,
+
+    /// <summary>With a WRITE: what it has written.</summary>
+    Wrote = 3,
+
+    /// <summary>Who was let at blocks still needs them.</summary>
+    Heartbeat = 4,
+
+    /// <summary>Who was let at blocks touches them no more: done, cancelled or failed.</summary>
+    End = 5,
+
+    /// <summary>Who owns the blocks asks for the end.</summary>
+    Cancel = 6,
+}

@@ -1,0 +1,110 @@
+using Nixl.Sdk.Serving;
+using Nixl.Sdk.Tests.Pools;
+using Nixl.Sdk.Tests.Support;
+
+namespace Nixl.Sdk.Tests.Serving.Connector;
+
+/// <summary>A prefill engine and a decode engine of some ranks each, all connected, with connectors, producers and consumers.</summary>
+internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
+    where TSource : IKvLayout<TSource>
+    where TTarget : IKvLayout<TTarget>
+{
+    public const int SourceBlocks = 13;
+    public const int TargetBlocks = 11;
+
+    private ServingFleet(ReshardFleet<TSource, TTarget> pools) => Pools = pools;
+
+    public ReshardFleet<TSource, TTarget> Pools { get; }
+
+    public List<KvConnector> SourceConnectors { get; } = [];
+
+    public List<KvConnector> TargetConnectors { get; } = [];
+
+    public List<KvProducer<TSource>> Producers { get; } = [];
+
+    public List<KvConsumer<TTarget>> Consumers { get; } = [];
+
+    public List<KvSource> Sources { get; } = [];
+
+    /// <summary>By rank; one group only.</summary>
+    public List<BlockPool> SourceBlockPools { get; } = [];
+
+    public List<BlockPool> TargetBlockPools { get; } = [];
+
+    public static async Task<ServingFleet<TSource, TTarget>> CreateAsync(
+        Backend backend, int sourceTp = 1, int targetTp = 1, KvConnectorOptions? options = null, TimeSpan? lifetime = null)
+    {
+        var fleet = new ServingFleet<TSource, TTarget>(await ReshardFleet<TSource, TTarget>.CreateAsync(backend, sourceTp, targetTp));
+        options ??= new KvConnectorOptions { CheckInterval = TimeSpan.FromMilliseconds(5) };
+        foreach (var pool in fleet.Pools.Sources)
+        {
+            var connector = KvConnector.Start(pool.Agent, options);
+            var producer = new KvProducer<TSource>(connector, pool);
+            foreach (var (source, _, remote) in fleet.Pools.Writes)
+                if (source == pool) producer.AddConsumer(remote);
+            fleet.SourceConnectors.Add(connector);
+            fleet.Producers.Add(producer);
+            fleet.SourceBlockPools.Add(Shuffled(pool.Agent, SourceBlocks, 1, lifetime));
+        }
+        foreach (var pool in fleet.Pools.Targets)
+        {
+            var connector = KvConnector.Start(pool.Agent, options);
+            var blocks = Shuffled(pool.Agent, TargetBlocks, 2, lifetime);
+            var consumer = new KvConsumer<TTarget>(connector, pool, blocks);
+            fleet.TargetConnectors.Add(connector);
+            fleet.Consumers.Add(consumer);
+            fleet.TargetBlockPools.Add(blocks);
+            fleet.Sources.Add(consumer.AddSource([.. fleet.Pools.Reads.Where(read => read.Target == pool).Select(read => read.Remote)]));
+        }
+        return fleet;
+    }
+
+    /// <summary>The same blocks at every rank, all computed.</summary>
+    public BlockLease[] Compute(int blocks)
+    {
+        var leases = SourceBlockPools.Select(pool => pool.TryReserve(blocks)!).ToArray();
+        foreach (var lease in leases) lease.MarkComputed();
+        return leases;
+    }
+
+    /// <summary>The next request that a rank gets.</summary>
+    public async Task<KvPush> NextAsync(int rank = 0)
+    {
+        using var deadline = new CancellationTokenSource(Deadlines.Soon);
+        await foreach (var push in Producers[rank].ReadRequestsAsync(deadline.Token)) return push;
+        throw new InvalidOperationException("no request");
+    }
+
+    /// <summary>What a target rank must hold: only blocks that were moved differ from what it holds now.</summary>
+    public List<byte[]> Expect(int rank, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => Pools.Expect(Pools.Targets[rank], 0, from.ToArray(), to.ToArray()).Bytes;
+
+    public void AssertHolds(int rank, List<byte[]> expected) => PoolBytes.AssertEqual(expected, PoolBytes.Copy(Pools.Targets[rank]));
+
+    /// <summary>Nobody has anything of anybody any more.</summary>
+    public async Task AssertAllEndedAsync()
+    {
+        foreach (var connector in SourceConnectors.Concat(TargetConnectors))
+            await Deadlines.UntilAsync(() => connector.Snapshot() is { Given: 0, Held: 0 }, $"{connector.Agent.Name}: {connector.Snapshot()}");
+        foreach (var pool in SourceBlockPools.Concat(TargetBlockPools))
+            await Deadlines.UntilAsync(() => pool.Snapshot() is { OpenGrants: 0, Quarantined: 0, InFlight: 0 }, $"{pool.Owner}: {pool.Snapshot()}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var connector in SourceConnectors.Concat(TargetConnectors)) await connector.DisposeAsync().SoonAsync();
+        foreach (var pool in SourceBlockPools.Concat(TargetBlockPools)) pool.Dispose();
+        await Pools.DisposeAsync();
+    }
+
+    // Ids come in random order.
+    private static BlockPool Shuffled(NixlAgent agent, int blocks, int seed, TimeSpan? lifetime)
+    {
+        var options = new BlockPoolOptions { Owner = new PeerIdentity(agent.Name, agent.Incarnation) };
+        if (lifetime is { } life) (options.LeaseLifetime, options.LeaseExtension, options.HeartbeatInterval) = (life, life, life / 4);
+        var pool = new BlockPool(blocks, options);
+        var single = Enumerable.Range(0, blocks).Select(_ => pool.TryReserve(1)!).ToArray();
+        new Random(seed).Shuffle(single);
+        foreach (var lease in single) lease.Dispose();
+        return pool;
+    }
+}
