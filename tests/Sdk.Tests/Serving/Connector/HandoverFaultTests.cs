@@ -88,7 +88,7 @@ public sealed class HandoverFaultTests
     public async Task A_deadline_fails_the_request_and_stops_the_producer()
     {
         await using var fleet = await Fleet.CreateAsync(Backend.Local);
-        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Timeout = TimeSpan.FromMilliseconds(300) });
+        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Timeout = TimeSpan.FromSeconds(3) }); // the first request of a process takes a while to get there
         await using var push = await fleet.NextAsync();
         Assert.Equal(KvOutcome.TimedOut, (await Assert.ThrowsAsync<KvHandoverException>(() => receive.WaitAsync().SoonAsync())).Outcome);
         await Deadlines.UntilAsync(() => push.Stopped.IsCancellationRequested, "the producer knows");
@@ -103,12 +103,12 @@ public sealed class HandoverFaultTests
     [Fact]
     public async Task Heartbeats_keep_a_slow_request_alive_and_their_absence_expires_it()
     {
-        await using var fleet = await Fleet.CreateAsync(Backend.Local, lifetime: TimeSpan.FromSeconds(1));
+        await using var fleet = await Fleet.CreateAsync(Backend.Local, lifetime: TimeSpan.FromSeconds(3));
         using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request);
         await using var push = await fleet.NextAsync();
         using var own = fleet.Compute(3)[0];
         push.Accept(own);
-        await Task.Delay(2500);
+        await Task.Delay(5000);
         Assert.False(receive.IsEnded);
         await push.WriteAsync();
         await push.CompleteAsync();
