@@ -76,4 +76,19 @@ public sealed class HandoverEndTests
             return KvMessageCodec.TryDecode(buffer.AsSpan(0, info.PayloadLength));
         }
     }
+
+    [Fact]
+    public async Task A_peer_that_asks_and_never_reads_the_answers_does_not_fill_our_memory()
+    {
+        await using var fleet = await Fleet.CreateAsync(Backend.Local, options: new KvConnectorOptions { CheckInterval = TimeSpan.FromMilliseconds(5), MaxWaiting = 4 });
+        await fleet.SourceConnectors[0].DisposeAsync().SoonAsync();
+        var (agent, peer, connector) = (fleet.Pools.Sources[0].Agent, fleet.Pools.Writes.Single().Remote.Remote, fleet.TargetConnectors[0]);
+        var begun = System.Diagnostics.Stopwatch.StartNew();
+        for (var id = 0ul; begun.Elapsed < TimeSpan.FromSeconds(15) && connector.Snapshot().Undelivered == 0; id++) // a send gives up after 30 s
+            await agent.NotifyAsync(peer, KvMessageCodec.Encode(new KvCancelMessage(id))).SoonAsync();
+        Assert.NotEqual(0, connector.Snapshot().Undelivered);
+        var ending = connector.DisposeAsync().AsTask();
+        var buffer = new byte[NixlAgent.MaxNotificationBytes];
+        await Deadlines.UntilAsync(() => { while (agent.TryReadNotification(buffer, out _)) { } return ending.IsCompleted; }, "the answers are read");
+    }
 }
