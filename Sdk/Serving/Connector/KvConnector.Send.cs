@@ -11,7 +11,14 @@ public sealed partial class KvConnector
     /// <summary>Sends a message that must arrive, without anybody waiting.</summary>
     private void Send(RemoteAgent peer, KvMessage message)
     {
-        var sending = SendSurelyAsync(peer, KvMessageCodec.Encode(message));
+        var bytes = KvMessageCodec.Encode(message);
+        // Who asks without pause and never reads would fill our memory with answers. What is dropped is asked for again: cancels are repeated.
+        if (!TryBeginSend(peer))
+        {
+            Interlocked.Increment(ref _undelivered);
+            return;
+        }
+        var sending = SendSurelyAsync(peer, bytes);
         if (sending.IsCompleted) return;
         _sending.TryAdd(sending, 0);
         _ = sending.ContinueWith(static (task, sending) => ((System.Collections.Concurrent.ConcurrentDictionary<Task, byte>)sending!).TryRemove(task, out _),
@@ -43,6 +50,33 @@ public sealed partial class KvConnector
         {
             // The peer or we are gone.
         }
+        finally
+        {
+            EndSend(peer);
+        }
         Interlocked.Increment(ref _undelivered);
+    }
+
+    private readonly Dictionary<RemoteAgent, int> _sendingTo = []; // locked by itself
+
+    private bool TryBeginSend(RemoteAgent peer)
+    {
+        lock (_sendingTo)
+        {
+            var sending = _sendingTo.GetValueOrDefault(peer);
+            if (sending >= 4 * Options.MaxWaiting) return false;
+            _sendingTo[peer] = sending + 1;
+            return true;
+        }
+    }
+
+    private void EndSend(RemoteAgent peer)
+    {
+        lock (_sendingTo)
+        {
+            var sending = _sendingTo[peer] - 1;
+            if (sending > 0) _sendingTo[peer] = sending;
+            else _sendingTo.Remove(peer);
+        }
     }
 }

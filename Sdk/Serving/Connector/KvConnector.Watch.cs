@@ -12,6 +12,8 @@ public sealed partial class KvConnector
     public int PeerExited(PeerIdentity peer)
     {
         var ended = 0;
+        _exited.TryAdd(peer, 0);
+        Interlocked.MemoryBarrier(); // see Given
         foreach (var link in _given.Values)
         {
             if (link.Identity != peer) continue;
@@ -37,9 +39,18 @@ public sealed partial class KvConnector
             while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
             {
                 if (_given.IsEmpty && _held.IsEmpty) continue; // an idle engine costs nothing
-                LookAtPeers();
-                LookAtGiven();
-                await LookAtHeldAsync().ConfigureAwait(false);
+                try
+                {
+                    LookAtPeers();
+                    LookAtGiven();
+                    await LookAtHeldAsync().ConfigureAwait(false);
+                }
+#pragma warning disable CA1031 // What goes wrong with one access must not end the heartbeats and deadlines of all.
+                catch (Exception exception) when (exception is not OperationCanceledException)
+#pragma warning restore CA1031
+                {
+                    Agent.Runtime.Log.DispatchFailed(exception);
+                }
             }
         }
         catch (OperationCanceledException)

@@ -25,6 +25,7 @@ public sealed partial class KvConnector : IAsyncDisposable
     private readonly ConcurrentDictionary<ulong, KvLink> _given = new();
     private readonly ConcurrentDictionary<(PeerIdentity Giver, ulong Id), KvHeld> _held = new();
     private readonly ConcurrentDictionary<(KvMessageKind Kind, string Pool), IKvRole> _roles = new();
+    private readonly ConcurrentDictionary<PeerIdentity, byte> _exited = new(); // one for each exit that somebody has told
     private readonly ConcurrentDictionary<Task, byte> _sending = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Channel<Notification>? _others;
@@ -124,7 +125,18 @@ public sealed partial class KvConnector : IAsyncDisposable
     }
 
     /// <summary>Before the message that tells the peer: its answer may be faster than our return.</summary>
-    internal void Given(KvLink link) => _given.TryAdd(link.Id, link);
+    /// <exception cref="ObjectDisposedException">The connector was disposed: nobody would read the answer.</exception>
+    /// <exception cref="KvHandoverException">The peer has exited: nobody would ever confirm.</exception>
+    internal void Given(KvLink link)
+    {
+        _given.TryAdd(link.Id, link);
+        // Who disposes, or knows of an exit, says so first and looks through the table then: one of the two sees the other.
+        Interlocked.MemoryBarrier();
+        if (!IsDisposed && !_exited.ContainsKey(link.Identity)) return;
+        NeverSent(link);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        throw Lost(link.Peer, null, "has exited");
+    }
 
     /// <summary>An access of which no peer was ever told.</summary>
     internal void NeverSent(KvLink link)
@@ -143,7 +155,7 @@ public sealed partial class KvConnector : IAsyncDisposable
 
     internal void SendCancel(KvLink link)
     {
-        if (link.IsEnded || link.IsLost || !link.TrySendCancel()) return;
+        if (link.IsEnded || link.IsLost || !link.TrySendCancel(Clock.Now, Clock.After(Options.ConfirmTimeout))) return;
         Send(link.Peer, new KvCancelMessage(link.Id));
     }
 

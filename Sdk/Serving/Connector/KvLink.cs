@@ -12,7 +12,7 @@ namespace Nixl.Sdk.Serving;
 /// </remarks>
 internal sealed class KvLink(ulong id, RemoteAgent peer, IKvLinkOwner owner, LeaseGrant[] grants)
 {
-    private int _cancelSent;
+    private long _nextCancel = long.MinValue;
 
     public ulong Id { get; } = id;
 
@@ -33,8 +33,12 @@ internal sealed class KvLink(ulong id, RemoteAgent peer, IKvLinkOwner owner, Lea
     /// <summary>Whether the peer, or what it has sent, can still touch a block.</summary>
     public bool HasOpenGrants => Array.Exists(Grants, static grant => grant.IsOpen);
 
-    /// <summary>True once.</summary>
-    public bool TrySendCancel() => Interlocked.Exchange(ref _cancelSent, 1) == 0;
+    /// <summary>True the first time, and again when the peer has had time enough to answer: the message or its answer may have been lost.</summary>
+    public bool TrySendCancel(long now, long next)
+    {
+        var due = Volatile.Read(ref _nextCancel);
+        return now >= due && Interlocked.CompareExchange(ref _nextCancel, next, due) == due;
+    }
 
     /// <summary>The peer's word that it is done.</summary>
     public void Confirm()

@@ -106,6 +106,7 @@ public sealed partial class KvPush : IAsyncDisposable
     /// <param name="reason">Why, in words, for the consumer's log.</param>
     public async ValueTask FailAsync(string reason)
     {
+        ArgumentNullException.ThrowIfNull(reason); // before anything has ended
         await _abort.CancelAsync().ConfigureAwait(false);
         await CloseAsync().ConfigureAwait(false);
         if (_held.Reason is { } stopped) TellFailure(stopped);

@@ -33,6 +33,7 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
                 throw;
             }
             await Connector.SendNowAsync(link.Peer, message, Connector.Left(Deadline), cancellationToken).ConfigureAwait(false);
+            if (IsEnded) Connector.SendCancel(link); // who ended it may not have seen this rank yet
         }
     }
 
@@ -79,12 +80,21 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
         {
             var (lease, part, wanted) = (Leases[group], Source.PartOf(rank, group), Wanted(group));
             if (part < 0 || wanted == 0) continue;
-            var grant = lease.GrantWrite(PeerIdentity.Of(remote.Remote), part);
+            LeaseGrant grant;
+            try
+            {
+                grant = lease.GrantWrite(PeerIdentity.Of(remote.Remote), part);
+            }
+            catch
+            {
+                foreach (var given in grants) given.Lease.Pool.Confirm(given.Token, PeerIdentity.Of(remote.Remote)); // of which it was never told
+                throw;
+            }
             grants.Add(grant);
-            var given = Source.Plans[group].Parts[part];
+            var bytes = Source.Plans[group].Parts[part];
             groups.Add(new KvAccessGroup(
                 remote.Local.Groups[group].Plan.Schema.Name, grant.Token.Value, lease.CachedBlocks,
-                lease.Blocks.Slice(lease.CachedBlocks, wanted).ToArray(), given.Layers.AsSpan().ToArray(), given.BytesPerLayer));
+                lease.Blocks.Slice(lease.CachedBlocks, wanted).ToArray(), bytes.Layers.AsSpan().ToArray(), bytes.BytesPerLayer));
         }
         var link = new KvLink(KvConnector.DrawId(), remote.Remote, this, [.. grants]);
         Volatile.Write(ref _links[rank], link);

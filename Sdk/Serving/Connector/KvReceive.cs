@@ -75,6 +75,7 @@ public abstract class KvReceive : IDisposable
     /// <param name="layer">The model's index of the layer.</param>
     /// <param name="cancellationToken">Ends the waiting only.</param>
     /// <exception cref="KvHandoverException">It failed before.</exception>
+    /// <exception cref="IncompleteArrivalException">It has ended without all of the layer, which the owner has to recompute.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async ValueTask WaitForLayerAsync(int layer, CancellationToken cancellationToken = default)
     {
@@ -123,6 +124,7 @@ public abstract class KvReceive : IDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         Fail(new KvHandoverException(KvOutcome.Cancelled, $"The request '{Name}' was given up."));
         foreach (var lease in Leases) lease.Dispose();
+        LookAtLayers();
         GC.SuppressFinalize(this);
     }
 
@@ -174,14 +176,20 @@ public abstract class KvReceive : IDisposable
             var failure = _completion.Task.Exception?.InnerException;
             try
             {
-                _layers.RemoveAll(waiter => failure is not null ? waiter.Done.TrySetException(failure) : HasLayer(waiter.Layer) && waiter.Done.TrySetResult());
+                _layers.RemoveAll(waiter => failure is not null ? waiter.Done.TrySetException(failure) : HasLayer(waiter.Layer) ? waiter.Done.TrySetResult() : IsEnded && waiter.Done.TrySetException(Lacking(waiter.Layer)));
             }
             catch (Exception e) when (e is ObjectDisposedException or LeaseExpiredException)
             {
-                // It is failing at this moment; who fails it looks again after that.
+                // It is failing at this moment, and who fails it looks again after that. Or all has ended, and the blocks were given up.
+                if (_completion.Task.IsCompletedSuccessfully) _layers.RemoveAll(waiter => waiter.Done.TrySetException(e));
             }
         }
     }
+
+    // After the end nothing comes any more: who recomputes need not wait for it.
+    private IncompleteArrivalException Lacking(int layer) => new(
+        _completion.Task.Result.Arrivals.First(static arrival => arrival is { IsComplete: false })!,
+        $"'{Name}' has ended without all of layer {layer}; what is missing has to be recomputed.");
 
     private protected bool Recomputes => _request.Policy == ArrivalPolicy.Recompute;
 }
