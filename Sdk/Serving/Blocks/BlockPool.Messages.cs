@@ -70,7 +70,7 @@ public sealed partial class BlockPool
     /// Finds grants whose time has passed. Call it now and then, about once a heartbeat interval: messages notice an expired grant by
     /// themselves, and this is for those from whom none comes, and to tell the owners. It frees nothing.
     /// </summary>
-    /// <param name="expired">Where to add the leases of grants that have expired since the last call, whoever noticed it; those that were
+    /// <param name="expired">Where to add the leases of grants that have expired since the last call with a list, whoever noticed it; those that were
     /// given up are left out. Dispose those that are not wanted any more.</param>
     /// <returns>The number of grants whose expiry was noticed just now.</returns>
     public int ExpireGrants(ICollection<BlockLease>? expired = null)
@@ -82,8 +82,11 @@ public sealed partial class BlockPool
             var now = Now();
             foreach (var grant in _grants.Values)
                 if (ExpireIfDue(grant, now)) count++;
-            if (_expired.Count > 0) found = [.. _expired];
-            _expired.Clear();
+            if (expired is not null) // else the next call with a list names them
+            {
+                found = [.. _expired];
+                _expired.Clear();
+            }
         }
         if (expired is not null)
             foreach (var lease in found) expired.Add(lease); // outside of the lock: it is the caller's code

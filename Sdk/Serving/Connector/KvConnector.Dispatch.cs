@@ -11,7 +11,7 @@ public sealed partial class KvConnector
     private long _notGranted;
     private long _refused;
 
-    private readonly RecentSet<(PeerIdentity, ulong)> _cancelled = new(4096); // dispatcher only
+    private readonly RecentCancels _cancelled = new(); // dispatcher only
 
     private async Task DispatchAsync()
     {
@@ -119,7 +119,7 @@ public sealed partial class KvConnector
             Interlocked.Increment(ref _refused); // not connected to it: there is no way to answer
             return;
         }
-        if (_cancelled.Contains((PeerIdentity.Of(info), access.Id)))
+        if (_cancelled.Contains(PeerIdentity.Of(info), access.Id))
         {
             Interlocked.Increment(ref _late); // and that it has ended was told
             return;
@@ -168,7 +168,7 @@ public sealed partial class KvConnector
             return;
         }
         Interlocked.Increment(ref _late);
-        _cancelled.Add((identity, cancel.Id));
+        _cancelled.Add(identity, cancel.Id);
         if (Agent.Runtime.FindPeer(identity.Name, identity.Incarnation) is { } giver)
             Send(giver, new KvEndMessage(cancel.Id, KvOutcome.Cancelled, "It is not known here, or has ended.", default));
     }

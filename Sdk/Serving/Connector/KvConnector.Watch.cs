@@ -109,8 +109,12 @@ public sealed partial class KvConnector
             if (!due.TryGetValue(held.Giver, out var ids)) due.Add(held.Giver, ids = []);
             ids.Add(held.Access.Id);
         }
-        foreach (var (peer, ids) in due)
-            foreach (var some in ids.Chunk(HeartbeatsPerMessage)) await SendHeartbeatAsync(peer, some).ConfigureAwait(false);
+        await Task.WhenAll(due.Select(each => SendHeartbeatsAsync(each.Key, each.Value))).ConfigureAwait(false);
+    }
+
+    private async Task SendHeartbeatsAsync(RemoteAgent peer, List<ulong> ids)
+    {
+        foreach (var some in ids.Chunk(HeartbeatsPerMessage)) await SendHeartbeatAsync(peer, some).ConfigureAwait(false);
     }
 
     private const int HeartbeatsPerMessage = 4096;

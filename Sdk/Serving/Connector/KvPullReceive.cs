@@ -41,7 +41,9 @@ internal sealed class KvPullReceive : KvReceive
             offer.End(KvOutcome.Completed, "", default);
             return null;
         }
-        catch (Exception e) when (e is NixlException or OperationCanceledException or InvalidOperationException or ArgumentException)
+#pragma warning disable CA1031 // Whatever it is, the request ends with it, and the peer is told.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             var reason = offer.Reason ?? (e as KvHandoverException) ?? new KvHandoverException(
                 e is TransferTimeoutException ? KvOutcome.TimedOut : e is OperationCanceledException ? KvOutcome.Cancelled : KvOutcome.Failed,
