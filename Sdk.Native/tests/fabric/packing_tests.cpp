@@ -167,11 +167,9 @@ TEST(Packing, Many_requests_at_once_each_land_in_their_own_blocks) {
     EXPECT_EQ(first_mismatch(p.b_memory, expected), all_match);
 }
 
-// A request of pieces that are too large to be packed fills the window again whenever one of them has ended.
-TEST(Packing, A_packed_request_does_not_wait_for_the_end_of_one_that_fills_the_window) {
+// Posted behind a request of large pieces, one of small pieces, which are packed, ends before it.
+void small_ones_end_first(const scattered& large, agent_options options) {
     const scattered small({{512, 64}}, 4'000);
-    const scattered large({{50'000, 0}}, 3'000);
-    agent_options options;
     options.packing = NIXL_PACKING_ALWAYS;
     options.packing_piece_bytes = 1'000;
     agent_pair p(large.bytes(), large.bytes(), options);
@@ -195,34 +193,17 @@ TEST(Packing, A_packed_request_does_not_wait_for_the_end_of_one_that_fills_the_w
     EXPECT_EQ(first_difference(p.b_memory, 1), all_match);
 }
 
+// A request of pieces that are too large to be packed fills the window again whenever one of them has ended.
+TEST(Packing, A_packed_request_does_not_wait_for_the_end_of_one_that_fills_the_window) {
+    small_ones_end_first(scattered({{50'000, 0}}, 3'000), {});
+}
+
 // A rail that is full takes one piece whenever one has ended: the slot must not find it full again each time.
 TEST(Packing, A_packed_request_does_not_wait_for_the_end_of_one_that_fills_the_rail) {
-    const scattered small({{512, 64}}, 4'000);
-    const scattered large({{5'000, 0}}, 30'000);
     agent_options options;
-    options.packing = NIXL_PACKING_ALWAYS;
-    options.packing_piece_bytes = 1'000;
     options.window_operations = 30'000; // more than a rail takes
     options.window_bytes = 1 << 30;
-    agent_pair p(large.bytes(), large.bytes(), options);
-    ASSERT_TRUE(p.ok()) << p.why();
-    const auto small_ids = shuffled_ids(small.blocks(), small.blocks(), 1);
-    const auto large_ids = shuffled_ids(large.blocks(), large.blocks(), 2);
-    test_agent::post packed{
-        .local = p.local(small), .remote = p.remote(small), .local_ids = small_ids, .remote_ids = small_ids};
-    test_agent::post direct{
-        .local = p.local(large), .remote = p.remote(large), .local_ids = large_ids, .remote_ids = large_ids};
-    ASSERT_EQ(p.a.run(packed), NIXL_SUCCESS); // the ring is there
-    const uint64_t first = p.a.start(direct);
-    const uint64_t second = p.a.start(packed);
-    ASSERT_NE(first, 0u);
-    ASSERT_NE(second, 0u);
-    ASSERT_TRUE(p.a.wait_quiesced(first));
-    ASSERT_TRUE(p.a.wait_quiesced(second));
-    EXPECT_EQ(p.a.result(first).event.status, NIXL_SUCCESS);
-    EXPECT_EQ(p.a.result(second).event.status, NIXL_SUCCESS);
-    EXPECT_LT(p.a.result(second).event.settled_ns, p.a.result(first).event.settled_ns);
-    EXPECT_EQ(first_difference(p.b_memory, 1), all_match);
+    small_ones_end_first(scattered({{5'000, 0}}, 30'000), options);
 }
 
 TEST(Packing, A_cancelled_request_stores_nothing_more_once_it_is_quiesced) {

@@ -16,22 +16,39 @@ public sealed partial class KvConnector
     private async Task DispatchAsync()
     {
         var buffer = new byte[NixlAgent.MaxNotificationBytes];
-        try
+        while (!_stop.IsCancellationRequested)
         {
-            do
+            try
             {
-                while (!Agent.IsDisposed && Agent.TryReadNotification(buffer, out var info))
-                {
-                    if (KvMessageFormat.IsMessage(buffer.AsSpan(0, info.PayloadLength))) Handle(info, buffer.AsSpan(0, info.PayloadLength));
-                    else await DeliverOtherAsync(info, buffer).ConfigureAwait(false);
-                }
+                await ReadAllAsync(buffer).ConfigureAwait(false);
+                return;
             }
-            while (await Agent.WaitForNotificationAsync(_stop.Token).ConfigureAwait(false));
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                return; // The connector or its agent ends.
+            }
+#pragma warning disable CA1031 // What goes wrong with one notification must not stop the others.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Agent.Runtime.Log.DispatchFailed(exception);
+            }
+            await Task.Delay(Options.CheckInterval, Options.TimeProvider, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+    }
+
+    // Until the agent is disposed.
+    private async Task ReadAllAsync(byte[] buffer)
+    {
+        do
         {
-            // The connector or its agent ends.
+            while (!Agent.IsDisposed && Agent.TryReadNotification(buffer, out var info))
+            {
+                if (KvMessageFormat.IsMessage(buffer.AsSpan(0, info.PayloadLength))) Handle(info, buffer.AsSpan(0, info.PayloadLength));
+                else await DeliverOtherAsync(info, buffer).ConfigureAwait(false);
+            }
         }
+        while (await Agent.WaitForNotificationAsync(_stop.Token).ConfigureAwait(false));
     }
 
     private ValueTask DeliverOtherAsync(in NotificationInfo info, byte[] buffer)

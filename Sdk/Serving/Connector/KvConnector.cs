@@ -96,8 +96,10 @@ public sealed partial class KvConnector : IAsyncDisposable
             await Task.Delay(Options.CheckInterval, Options.TimeProvider, CancellationToken.None).ConfigureAwait(false);
         await _stop.CancelAsync().ConfigureAwait(false);
         _others?.Writer.TryComplete();
-        foreach (var loop in _loops) await loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _stop.Dispose();
+        // A handler of the engine's that hangs, or that disposes us itself, is not waited for.
+        var loops = Task.WhenAll(_loops);
+        await loops.WaitAsync(Options.ConfirmTimeout, Options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (loops.IsCompleted) _stop.Dispose();
     }
 
     /// <summary>What is left until a deadline, for calls that want more than nothing.</summary>

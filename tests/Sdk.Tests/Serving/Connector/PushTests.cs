@@ -165,6 +165,26 @@ public sealed class PushTests
         Assert.Equal((5, 0), (fleet.TargetConnectors[0].Snapshot().Others, fleet.TargetConnectors[0].Snapshot().Malformed));
     }
 
+    [Fact]
+    public async Task A_handler_that_hangs_does_not_keep_the_connector_from_being_disposed()
+    {
+        var never = new TaskCompletionSource();
+        var called = new TaskCompletionSource();
+        await using var fleet = await ServingFleet<SplitKv, SplitKv>.CreateAsync(Backend.Local, options: new KvConnectorOptions
+        {
+            ConfirmTimeout = TimeSpan.FromMilliseconds(200),
+            OtherNotification = _ =>
+            {
+                called.SetResult();
+                return new ValueTask(never.Task);
+            },
+        });
+        await fleet.Pools.Sources[0].Agent.NotifyAsync(fleet.Pools.Writes.Single().Remote.Remote, [1]).SoonAsync();
+        await called.Task.SoonAsync();
+        await fleet.TargetConnectors[0].DisposeAsync().SoonAsync();
+        never.SetResult();
+    }
+
     private static async Task ByLayerAsync(KvPush push)
     {
         for (var layer = 0; layer < Layers; layer++) await push.WriteLayerAsync(layer);
