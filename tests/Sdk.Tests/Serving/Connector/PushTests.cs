@@ -181,8 +181,10 @@ public sealed class PushTests
         });
         await fleet.Pools.Sources[0].Agent.NotifyAsync(fleet.Pools.Writes.Single().Remote.Remote, [1]).SoonAsync();
         await called.Task.SoonAsync();
-        await fleet.TargetConnectors[0].DisposeAsync().SoonAsync();
+        var disposed = fleet.TargetConnectors[0].DisposeAsync().AsTask();
+        var first = await Task.WhenAny(disposed, Task.Delay(Deadlines.Soon));
         never.SetResult();
+        Assert.Same(disposed, first);
     }
 
     private static async Task ByLayerAsync(KvPush push)
