@@ -43,7 +43,7 @@ public sealed partial class KvConnector
                 {
                     LookAtPeers();
                     LookAtGiven();
-                    await LookAtHeldAsync().ConfigureAwait(false);
+                    LookAtHeld();
                 }
 #pragma warning disable CA1031 // What goes wrong with one access must not end the heartbeats and deadlines of all.
                 catch (Exception exception) when (exception is not OperationCanceledException)
@@ -55,8 +55,9 @@ public sealed partial class KvConnector
         }
         catch (OperationCanceledException)
         {
-            // The connector ends.
+            // The connector ends, and with it what it still sends.
         }
+        await Task.WhenAll(_heartbeats.Values.Select(static beat => beat.Sending)).ConfigureAwait(false);
     }
 
     private void LookAtPeers()
@@ -96,41 +97,64 @@ public sealed partial class KvConnector
         }
     }
 
-    private async Task LookAtHeldAsync()
+    private void LookAtHeld()
     {
         var now = Clock.Now;
-        var due = new Dictionary<RemoteAgent, List<ulong>>();
         foreach (var held in _held.Values)
         {
             if (now >= held.Deadline)
                 held.Stop(new KvHandoverException(KvOutcome.TimedOut, $"The deadline of the hand-over '{held.Access.Name}' with '{held.Giver.Name}' passed."));
             if (now < held.NextHeartbeat || _silent) continue;
             held.NextHeartbeat = Clock.After(held.Heartbeat);
-            if (!due.TryGetValue(held.Giver, out var ids)) due.Add(held.Giver, ids = []);
-            ids.Add(held.Access.Id);
+            if (!_heartbeats.TryGetValue(held.Giver, out var beat)) _heartbeats.Add(held.Giver, beat = new HeartbeatState());
+            beat.Due.Add(held.Access.Id);
         }
-        await Task.WhenAll(due.Select(each => SendHeartbeatsAsync(each.Key, each.Value))).ConfigureAwait(false);
+        foreach (var (peer, beat) in _heartbeats)
+        {
+            if (!beat.Sending.IsCompleted) continue;
+            if (beat.Due.Count == 0) _heartbeats.Remove(peer);
+            else beat.Sending = SendHeartbeatsAsync(peer, beat.TakeDue());
+        }
     }
 
-    private async Task SendHeartbeatsAsync(RemoteAgent peer, List<ulong> ids)
+    private async Task SendHeartbeatsAsync(RemoteAgent peer, ulong[] ids)
     {
         foreach (var some in ids.Chunk(HeartbeatsPerMessage)) await SendHeartbeatAsync(peer, some).ConfigureAwait(false);
     }
 
+    // A peer that does not read keeps neither the others nor the deadlines waiting: what becomes due meanwhile is sent next, together.
+    private sealed class HeartbeatState
+    {
+        public HashSet<ulong> Due { get; } = [];
+
+        public Task Sending { get; set; } = Task.CompletedTask;
+
+        public ulong[] TakeDue()
+        {
+            ulong[] ids = [.. Due];
+            Due.Clear();
+            return ids;
+        }
+    }
+
     private const int HeartbeatsPerMessage = 4096;
+
+    /// <summary>What is being sent; the watching task's own.</summary>
+    private readonly Dictionary<RemoteAgent, HeartbeatState> _heartbeats = [];
+    private static readonly TimeSpan HeartbeatTimeout = TimeSpan.FromSeconds(1);
     private volatile bool _silent;
 
     /// <summary>For tests: as if the process hung, whose connections live.</summary>
     internal void SetHeartbeats(bool sent) => _silent = !sent;
 
-    // One that gets lost is followed by the next; a peer that does not read must not keep the others waiting.
+    // One that gets lost is followed by the next.
     private async Task SendHeartbeatAsync(RemoteAgent peer, ulong[] ids)
     {
         try
         {
-            await Agent.NotifyAsync(peer, KvMessageCodec.Encode(new KvHeartbeatMessage(ids)), Options.CheckInterval, _stop.Token).ConfigureAwait(false);
+            await Agent.NotifyAsync(peer, KvMessageCodec.Encode(new KvHeartbeatMessage(ids)), HeartbeatTimeout, _stop.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is NixlException or ObjectDisposedException)
+        catch (Exception e) when (e is NixlException or ObjectDisposedException or OperationCanceledException)
         {
             // Silent or gone; the state of the peer says so.
         }

@@ -1,15 +1,5 @@
 namespace Nixl.Sdk.Samples.Disaggregated;
 
-/// <summary>The part an engine plays.</summary>
-internal enum EngineRole
-{
-    /// <summary>Computes prompts and writes their blocks to a decode engine.</summary>
-    Prefill,
-
-    /// <summary>Receives prompts' blocks and continues from there.</summary>
-    Decode,
-}
-
 /// <summary>How an engine starts.</summary>
 /// <param name="Role">Its part.</param>
 /// <param name="Agent">Name of its agent.</param>

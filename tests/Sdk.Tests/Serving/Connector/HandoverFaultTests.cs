@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Nixl.Sdk.Serving;
 using Nixl.Sdk.Tests.Pools;
 using Nixl.Sdk.Tests.Support;
@@ -103,20 +104,30 @@ public sealed class HandoverFaultTests
     [Fact]
     public async Task Heartbeats_keep_a_slow_request_alive_and_their_absence_expires_it()
     {
-        await using var fleet = await Fleet.CreateAsync(Backend.Local, lifetime: TimeSpan.FromSeconds(3));
-        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request);
+        var time = new FakeTimeProvider();
+        await using var fleet = await Fleet.CreateAsync(Backend.Local, time: time);
+        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Timeout = TimeSpan.FromHours(1) });
         await using var push = await fleet.NextAsync();
         using var own = fleet.Compute(3)[0];
         push.Accept(own);
-        await Task.Delay(5000);
+        for (var beat = 0; beat < 20; beat++) // 100 s; the lease is for 30
+        {
+            var heard = fleet.TargetConnectors[0].Snapshot().Messages;
+            time.Advance(TimeSpan.FromSeconds(5));
+            await Deadlines.UntilAsync(() => fleet.TargetConnectors[0].Snapshot().Messages > heard, "a heartbeat");
+        }
         Assert.False(receive.IsEnded);
         await push.WriteAsync();
         await push.CompleteAsync();
         await receive.WaitAsync().SoonAsync();
 
-        using var second = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Name = "second" });
+        using var second = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Name = "second", Timeout = TimeSpan.FromHours(1) });
         await using var unread = await fleet.NextAsync();
         fleet.SourceConnectors[0].SetHeartbeats(false);
+        time.Advance(TimeSpan.FromSeconds(29));
+        await Task.Delay(100);
+        Assert.False(second.IsEnded);
+        time.Advance(TimeSpan.FromSeconds(2));
         var error = await Assert.ThrowsAnyAsync<NixlException>(() => second.WaitAsync().SoonAsync());
         Assert.Equal(KvOutcome.Expired, Assert.IsType<KvHandoverException>(error).Outcome);
     }

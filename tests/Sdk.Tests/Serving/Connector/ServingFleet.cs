@@ -32,10 +32,10 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
     public List<BlockPool> TargetBlockPools { get; } = [];
 
     public static async Task<ServingFleet<TSource, TTarget>> CreateAsync(
-        Backend backend, int sourceTp = 1, int targetTp = 1, KvConnectorOptions? options = null, TimeSpan? lifetime = null)
+        Backend backend, int sourceTp = 1, int targetTp = 1, KvConnectorOptions? options = null, TimeProvider? time = null)
     {
         var fleet = new ServingFleet<TSource, TTarget>(await ReshardFleet<TSource, TTarget>.CreateAsync(backend, sourceTp, targetTp));
-        options ??= new KvConnectorOptions { CheckInterval = TimeSpan.FromMilliseconds(5) };
+        options ??= new KvConnectorOptions { CheckInterval = TimeSpan.FromMilliseconds(5), TimeProvider = time ?? TimeProvider.System };
         foreach (var pool in fleet.Pools.Sources)
         {
             var connector = KvConnector.Start(pool.Agent, options);
@@ -44,12 +44,12 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
                 if (source == pool) producer.AddConsumer(remote);
             fleet.SourceConnectors.Add(connector);
             fleet.Producers.Add(producer);
-            fleet.SourceBlockPools.Add(Shuffled(pool.Agent, SourceBlocks, 1, lifetime));
+            fleet.SourceBlockPools.Add(Shuffled(pool.Agent, SourceBlocks, 1, time));
         }
         foreach (var pool in fleet.Pools.Targets)
         {
             var connector = KvConnector.Start(pool.Agent, options);
-            var blocks = Shuffled(pool.Agent, TargetBlocks, 2, lifetime);
+            var blocks = Shuffled(pool.Agent, TargetBlocks, 2, time);
             var consumer = new KvConsumer<TTarget>(connector, pool, blocks);
             fleet.TargetConnectors.Add(connector);
             fleet.Consumers.Add(consumer);
@@ -97,10 +97,10 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
     }
 
     // Ids come in random order.
-    private static BlockPool Shuffled(NixlAgent agent, int blocks, int seed, TimeSpan? lifetime)
+    private static BlockPool Shuffled(NixlAgent agent, int blocks, int seed, TimeProvider? time)
     {
         var options = new BlockPoolOptions { Owner = new PeerIdentity(agent.Name, agent.Incarnation) };
-        if (lifetime is { } life) (options.LeaseLifetime, options.LeaseExtension, options.HeartbeatInterval) = (life, life, life / 4);
+        if (time is not null) options.TimeProvider = time;
         var pool = new BlockPool(blocks, options);
         var single = Enumerable.Range(0, blocks).Select(_ => pool.TryReserve(1)!).ToArray();
         new Random(seed).Shuffle(single);

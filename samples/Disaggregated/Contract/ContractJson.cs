@@ -1,0 +1,24 @@
+using System.Text.Json.Serialization;
+
+namespace Nixl.Sdk.Samples.Disaggregated;
+
+/// <summary>What router and engines say to each other over HTTP.</summary>
+/// <remarks>
+/// <code>
+/// engine → router   POST   /workers            EngineAnnouncement; at the start and every second: join, and "I am there"
+/// engine → router   DELETE /workers/{name}     leave
+/// router → engine   POST   /engine/generate    GenerateRequest → 200 application/x-ndjson, an EngineEvent a line; closing the connection aborts it
+///                                              400 it can never be answered, 429 full, 503 not ready: {"error": "…"}
+/// router → engine   PUT    /engine/peers       EngineAnnouncement[], the whole list
+/// router → engine   GET    /engine/status      EngineStatus
+/// anybody → engine  POST   /engine/drain       take no more requests
+/// anybody → engine  GET    /health/live, /health/ready
+/// </code>
+/// </remarks>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(EngineAnnouncement))]
+[JsonSerializable(typeof(EngineAnnouncement[]))]
+[JsonSerializable(typeof(GenerateRequest))]
+[JsonSerializable(typeof(EngineEvent))]
+[JsonSerializable(typeof(EngineStatus))]
+internal sealed partial class ContractJson : JsonSerializerContext;
