@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Nixl.Sdk.Serving;
 using Nixl.Sdk.Tests.Support;
 using Fleet = Nixl.Sdk.Tests.Serving.Connector.ServingFleet<Nixl.Sdk.Tests.Pools.SplitKv, Nixl.Sdk.Tests.Pools.SplitKv>;
@@ -55,15 +56,15 @@ public sealed class HandoverEndTests
     [Fact]
     public async Task A_cancel_that_is_not_answered_is_repeated()
     {
-        await using var fleet = await Fleet.CreateAsync(Backend.Local, options: new KvConnectorOptions
-        {
-            CheckInterval = TimeSpan.FromMilliseconds(5), ConfirmTimeout = TimeSpan.FromMilliseconds(100),
-        });
+        var time = new FakeTimeProvider();
+        await using var fleet = await Fleet.CreateAsync(Backend.Local, time: time);
         await fleet.SourceConnectors[0].DisposeAsync().SoonAsync(); // we answer
         var (agent, peer) = (fleet.Pools.Sources[0].Agent, fleet.Pools.Writes.Single().Remote.Remote);
-        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Timeout = TimeSpan.FromMilliseconds(200) });
+        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Timeout = TimeSpan.FromSeconds(3) });
         Assert.IsType<KvAccessMessage>(await ReadAsync());
+        time.Advance(TimeSpan.FromSeconds(3));
         Assert.IsType<KvCancelMessage>(await ReadAsync()); // whose answer gets lost
+        time.Advance(TimeSpan.FromSeconds(30));
         var cancel = Assert.IsType<KvCancelMessage>(await ReadAsync());
         await agent.NotifyAsync(peer, KvMessageCodec.Encode(new KvEndMessage(cancel.Id, KvOutcome.Cancelled, "", default))).SoonAsync();
         await fleet.AssertAllEndedAsync();
@@ -80,11 +81,11 @@ public sealed class HandoverEndTests
     [Fact]
     public async Task A_peer_that_asks_and_never_reads_the_answers_does_not_fill_our_memory()
     {
-        await using var fleet = await Fleet.CreateAsync(Backend.Local, options: new KvConnectorOptions { CheckInterval = TimeSpan.FromMilliseconds(5), MaxWaiting = 4 });
+        await using var fleet = await Fleet.CreateAsync(Backend.Local, options: new KvConnectorOptions { CheckInterval = TimeSpan.FromMilliseconds(5), MaxWaiting = 4, ConfirmTimeout = TimeSpan.FromMinutes(10) });
         await fleet.SourceConnectors[0].DisposeAsync().SoonAsync();
         var (agent, peer, connector) = (fleet.Pools.Sources[0].Agent, fleet.Pools.Writes.Single().Remote.Remote, fleet.TargetConnectors[0]);
         var begun = System.Diagnostics.Stopwatch.StartNew();
-        for (var id = 0ul; begun.Elapsed < TimeSpan.FromSeconds(15) && connector.Snapshot().Undelivered == 0; id++) // a send gives up after 30 s
+        for (var id = 0ul; begun.Elapsed < TimeSpan.FromSeconds(60) && connector.Snapshot().Undelivered == 0; id++) // a send gives up after 10 minutes
             await agent.NotifyAsync(peer, KvMessageCodec.Encode(new KvCancelMessage(id))).SoonAsync();
         Assert.NotEqual(0, connector.Snapshot().Undelivered);
         var ending = connector.DisposeAsync().AsTask();

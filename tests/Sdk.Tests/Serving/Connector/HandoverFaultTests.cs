@@ -88,9 +88,11 @@ public sealed class HandoverFaultTests
     [Fact]
     public async Task A_deadline_fails_the_request_and_stops_the_producer()
     {
-        await using var fleet = await Fleet.CreateAsync(Backend.Local);
-        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Timeout = TimeSpan.FromSeconds(3) }); // the first request of a process takes a while to get there
+        var time = new FakeTimeProvider();
+        await using var fleet = await Fleet.CreateAsync(Backend.Local, time: time);
+        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Timeout = TimeSpan.FromSeconds(3) });
         await using var push = await fleet.NextAsync();
+        time.Advance(TimeSpan.FromSeconds(3));
         Assert.Equal(KvOutcome.TimedOut, (await Assert.ThrowsAsync<KvHandoverException>(() => receive.WaitAsync().SoonAsync())).Outcome);
         await Deadlines.UntilAsync(() => push.Stopped.IsCancellationRequested, "the producer knows");
         using var own = fleet.Compute(3)[0];
