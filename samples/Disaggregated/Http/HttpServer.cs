@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
 
@@ -18,10 +19,7 @@ internal static class HttpServer
     internal static WebApplication Build(IPEndPoint listen, bool verbose)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Logging.ClearProviders().SetMinimumLevel(verbose ? LogLevel.Information : LogLevel.Warning)
-            .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
-            .AddSimpleConsole(console => console.SingleLine = true);
-        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        AddLogs(builder.Logging, verbose);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -31,6 +29,15 @@ internal static class HttpServer
             kestrel.Limits.MaxRequestBodySize = BodyLimit;
         });
         return builder.Build();
+    }
+
+    /// <summary>Logs go to stderr: stdout says where a server is.</summary>
+    internal static void AddLogs(ILoggingBuilder logging, bool verbose)
+    {
+        logging.ClearProviders().SetMinimumLevel(verbose ? LogLevel.Information : LogLevel.Warning)
+            .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
+            .AddSimpleConsole(console => console.SingleLine = true);
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
     }
 
     /// <summary>Where it listens, once it has started: <c>http://127.0.0.1:41237</c>.</summary>

@@ -82,7 +82,7 @@ public sealed class PageTests(PageTests.Fixture fixture) : IClassFixture<PageTes
         await page.ClickAsync("#start");
         await Expect(page.Locator("#text")).ToHaveTextAsync(Tokenizer.Decode(ScriptedEngine.AnswerTo(Tokenizer.Encode("a"), 40)));
         await Expect(page.Locator("#requests .state")).ToHaveTextAsync("done, 1 fail-over");
-        await Expect(page.Locator("#log .failover")).ToContainTextAsync("scripted failure");
+        await Expect(page.Locator("#log .about-failover")).ToContainTextAsync("scripted failure");
         await Expect(page.Locator("#router")).ToContainTextAsync("1 fail-overs");
         Assert.Empty(problems);
     }
@@ -136,7 +136,7 @@ public sealed class PageTests(PageTests.Fixture fixture) : IClassFixture<PageTes
             reached.Add(focus);
             Assert.NotEqual("0px", await page.EvaluateAsync<string>("getComputedStyle(document.activeElement).outlineWidth"));
         }
-        Assert.Equal(["skip", "prompt", "tokens", "copies", "start", "answer", "log"], reached); // Stop has nothing to stop
+        Assert.Equal(["skip", "prompt", "tokens", "copies", "start", "answer", "log-box"], reached); // Stop has nothing to stop
         await page.FocusAsync("#prompt");
         await page.Keyboard.PressAsync("Control+Enter");
         await Expect(page.Locator("#figures")).ToContainTextAsync("Complete");

@@ -1,4 +1,4 @@
-using Nixl.Sdk.Samples.Model;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
 
@@ -8,6 +8,9 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// </summary>
 internal sealed class PrefixIndex(int capacity)
 {
+    // All engines of a router have one model, and these hashes stay in the router.
+    private static readonly ModelIdentity OneModel = new("router", "1");
+
     private readonly Lock _lock = new();
     private readonly Dictionary<BlockHash, LinkedListNode<BlockHash>> _nodes = [];
     private readonly LinkedList<BlockHash> _byUse = []; // the most recently used one first
@@ -24,8 +27,7 @@ internal sealed class PrefixIndex(int capacity)
     internal static BlockHash[] HashesOf(ReadOnlySpan<int> tokens, int blockTokens)
     {
         var hashes = new BlockHash[tokens.Length / blockTokens];
-        var parent = default(BlockHash);
-        for (var i = 0; i < hashes.Length; i++) parent = hashes[i] = BlockHash.Chain(parent, tokens.Slice(i * blockTokens, blockTokens));
+        new BlockHasher(OneModel, blockTokens).Chain(tokens, hashes);
         return hashes;
     }
 

@@ -1,4 +1,4 @@
-using Nixl.Sdk.Samples.Model;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
 

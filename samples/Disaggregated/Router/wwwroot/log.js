@@ -7,7 +7,7 @@ export function showLog(lines, full) {
   const list = byId("log");
   if (full) list.replaceChildren();
   for (const line of lines) {
-    const row = element("li", line.kind);
+    const row = element("li", `about-${line.kind}`);
     const at = element("time", "", time(line.at));
     at.dateTime = new Date(line.at).toISOString();
     row.append(at, element("span", "", line.text));
