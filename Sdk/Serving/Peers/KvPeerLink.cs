@@ -51,7 +51,8 @@ public abstract class KvPeerLink : IAsyncDisposable
     }
 
     /// <summary>
-    /// Where a consumer gets caches from; null unless <see cref="KvPeerLinkState.Connected"/>, or if the link has no consumer. Bound to the
+    /// Where a consumer gets caches from; null unless <see cref="KvPeerLinkState.Connected"/>, if the link has no consumer, or if the engine
+    /// has no producer. Bound to the
     /// ranks' present lives: take it anew for each request.
     /// </summary>
     public KvSource? Source

@@ -13,6 +13,7 @@ internal sealed class LinkedEngine<TLayout> : IAsyncDisposable
     public const int Blocks = 8;
 
     private readonly IMetadataExchange _exchange;
+    private readonly List<KvPeerLink> _links = [];
 
     private LinkedEngine(NixlAgent agent, IMetadataExchange exchange, ModelIdentity model, KvParallel rank)
     {
@@ -46,6 +47,14 @@ internal sealed class LinkedEngine<TLayout> : IAsyncDisposable
         return engine;
     }
 
+    /// <summary>The other half of a test's link.</summary>
+    public KvPeerLink LinkTo(NixlAgent peer, KvPeerLinkOptions options, bool produces = true, bool consumes = true)
+    {
+        var link = new KvPeerLink<TLayout>(Pool, _exchange, [new KvPeerRank(peer.Name)], produces ? Producer : null, consumes ? Consumer : null, options);
+        _links.Add(link);
+        return link;
+    }
+
     /// <summary>What the engine has to do for each request. Returns the blocks in which the prompt is.</summary>
     public async Task<int[]> ServeOneAsync(int seed)
     {
@@ -71,6 +80,7 @@ internal sealed class LinkedEngine<TLayout> : IAsyncDisposable
     {
         await _exchange.WithdrawAsync(Agent.Name);
         await Agent.DisposeAsync().SoonAsync();
+        foreach (var link in _links) await link.DisposeAsync().SoonAsync();
         Producer.Dispose();
         Consumer.Dispose();
         await Connector.DisposeAsync().SoonAsync();
