@@ -123,7 +123,8 @@ internal sealed class KvRankLink<TLayout>(
             if (!_ready && !_suspect && _clock.Now >= nextQuestion)
             {
                 await AskAsync(pool, stop).ConfigureAwait(false);
-                nextQuestion = _clock.After(patience.Next(longest: false));
+                var pause = patience.Next(longest: false);
+                nextQuestion = _clock.After(pause < Tick ? pause : Tick); // it is there and one message is cheap: readiness need not wait longer
             }
             // A host that was lost says no goodbye: when the rank is there again, only its metadata tells.
             if (_suspect && _clock.Now >= nextQuestion)
