@@ -87,7 +87,7 @@ internal sealed class ServeCluster : IAsyncDisposable
 
     /// <summary>The last lines of every process.</summary>
     internal string LogTails(int lines) => string.Join('\n', Directory.GetFiles(Folder, "*.log").Order(StringComparer.Ordinal).Select(file =>
-        $"--- {Path.GetFileName(file)}\n{string.Join('\n', ReadLines(file).TakeLast(lines))}"));
+        $"--- {Path.GetFileName(file)}\n{ServedProcess.Tail(file, lines)}"));
 
     public async ValueTask DisposeAsync()
     {
@@ -114,13 +114,5 @@ internal sealed class ServeCluster : IAsyncDisposable
         {
             return false;
         }
-    }
-
-    private static List<string> ReadLines(string file)
-    {
-        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        List<string> lines = [];
-        while (reader.ReadLine() is { } line) lines.Add(line);
-        return lines;
     }
 }

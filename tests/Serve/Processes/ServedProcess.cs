@@ -22,7 +22,7 @@ internal sealed partial class ServedProcess : IAsyncDisposable
         process.OutputDataReceived += (_, line) => Printed(line.Data);
         process.ErrorDataReceived += (_, line) => Note(line.Data);
         process.EnableRaisingEvents = true;
-        process.Exited += (_, _) => _listening.TrySetException(new InvalidOperationException($"It ended before it listened; see {logFile}."));
+        process.Exited += (_, _) => _listening.TrySetException(new InvalidOperationException($"It ended before it listened. {logFile}:\n{Tail(logFile, 20)}"));
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
     }
@@ -76,6 +76,13 @@ internal sealed partial class ServedProcess : IAsyncDisposable
     {
         Send(Signal.Kill);
         await _process.WaitForExitAsync();
+    }
+
+    /// <summary>The last lines of a log, which may still be written.</summary>
+    internal static string Tail(string logFile, int lines)
+    {
+        using var reader = new StreamReader(new FileStream(logFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return string.Join('\n', reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(lines));
     }
 
     public async ValueTask DisposeAsync()
