@@ -90,6 +90,7 @@ internal sealed class CompletionClient(Uri router, TimeSpan deadline, TimeSpan g
 
     private static void Take(Answer answer, CompletionPiece? piece, bool stream)
     {
+        var now = Now;
         if (piece is null) throw new InvalidDataException("null");
         if (piece.Error is { } error)
         {
@@ -104,7 +105,7 @@ internal sealed class CompletionClient(Uri router, TimeSpan deadline, TimeSpan g
             foreach (var token in choice.TokenIds ?? [])
             {
                 answer.Tokens.Add(token);
-                if (stream) answer.TokenTimes.Add(Now);
+                if (stream) answer.TokenTimes.Add(now);
             }
             if (choice.FinishReason is { } finish) answer.Finish = finish;
         }
