@@ -104,6 +104,12 @@ public sealed partial class KvConnector
                 case KvCancelMessage cancel:
                     Cancel(info, cancel);
                     break;
+                case KvAskMessage ask:
+                    Asked(info, ask);
+                    break;
+                case KvAnswerMessage answer:
+                    Answered(info, answer);
+                    break;
                 default:
                     Interlocked.Increment(ref _malformed);
                     break;

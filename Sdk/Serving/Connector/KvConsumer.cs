@@ -116,6 +116,10 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
     /// <summary>Leaves the connector. What is on its way goes on.</summary>
     public void Dispose() => _connector.Remove(this);
 
+    internal KvConnector Connector => _connector;
+
+    bool IKvRole.WouldTake(PeerIdentity peer, string pool) => true;
+
     string? IKvRole.Begin(KvHeld held) => _offers.Add(held);
 
     private long Begin(KvSource source, KvRequest request)

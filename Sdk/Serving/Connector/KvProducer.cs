@@ -98,6 +98,10 @@ public sealed class KvProducer<TLayout> : IKvRole, IDisposable
         while (_requests.Reader.TryRead(out var request)) request.Refuse($"the producer of pool '{Pool.Name}' is closed");
     }
 
+    internal KvConnector Connector => _connector;
+
+    bool IKvRole.WouldTake(PeerIdentity peer, string pool) => _consumers.ContainsKey((peer, pool));
+
     string? IKvRole.Begin(KvHeld held)
     {
         if (!_consumers.TryGetValue((held.Identity, held.Access.FromPool), out var consumer))

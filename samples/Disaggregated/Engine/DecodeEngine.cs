@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Nixl.Sdk.Samples.Model;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
 
@@ -16,7 +16,7 @@ internal sealed class DecodeEngine(EngineContext context, IHostApplicationLifeti
     : EngineService(context, lifetime, logger)
 {
     private readonly Dictionary<Sequence, DecodeAnswer> _answers = [];
-    private readonly Dictionary<string, DecodeAnswer> _reserved = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (SequenceSpec Spec, BlockLease Lease)> _reserved = new(StringComparer.Ordinal);
 
     // A decode engine is handed prompts; it has no code that computes one.
     protected override long PromptTokensComputed => 0;
@@ -44,20 +44,13 @@ internal sealed class DecodeEngine(EngineContext context, IHostApplicationLifeti
 
     protected override async ValueTask OnEventAsync(object happened, CancellationToken cancellation)
     {
-        if (happened is SubmitMessage submit) await SubmitAsync(submit);
+        if (happened is SubmitMessage submit) await SubmitAsync(submit, cancellation);
+        else if (happened is ValueTuple<SequenceSpec, BlockLease> reserved) await ReservedAsync(reserved.Item1, reserved.Item2, cancellation);
         else await ArrivedAsync((Notification)happened, cancellation);
     }
 
-    /// <summary>Tells which blocks take the prompts of the sequences that got theirs, and passes on the new tokens.</summary>
     protected override async ValueTask OnStepAsync(StepResult result, long started, CancellationToken cancellation)
     {
-        foreach (var sequence in result.Admitted)
-        {
-            var (answer, promptTokens) = (_answers[sequence], sequence.Spec.Prompt.Count);
-            _reserved.Add(answer.Request, answer);
-            await Context.Channel.SendAsync(
-                new ReservedMessage(answer.Request, promptTokens, sequence.Blocks[..Cache.BlocksFor(promptTokens)].ToArray()), cancellation);
-        }
         foreach (var (sequence, token) in result.Outputs) await TokenAsync(_answers[sequence], token, cancellation);
         foreach (var sequence in result.Failed)
         {
@@ -84,13 +77,13 @@ internal sealed class DecodeEngine(EngineContext context, IHostApplicationLifeti
         }
     }
 
-    private async Task SubmitAsync(SubmitMessage submit)
+    private async Task SubmitAsync(SubmitMessage submit, CancellationToken cancellation)
     {
         try
         {
-            var prompt = Context.Model.Tokenizer.Encode(submit.Prompt);
-            var sequence = Core.Add(new SequenceSpec(submit.Request, prompt, submit.MaxNewTokens) { RemotePrompt = true });
-            _answers.Add(sequence, new DecodeAnswer(submit.Request, sequence, Context.Model.Tokenizer));
+            var spec = new SequenceSpec(submit.Request, Context.Model.Tokenizer.Encode(submit.Prompt), submit.MaxNewTokens);
+            Core.Check(spec);
+            _ = ReserveAsync(spec, Blocks.ReserveAsync(Cache.BlocksFor(spec.MaxPositions), Context.Options.Timeout, cancellation));
         }
         catch (ArgumentException e)
         {
@@ -98,17 +91,44 @@ internal sealed class DecodeEngine(EngineContext context, IHostApplicationLifeti
         }
     }
 
+    private async Task ReserveAsync(SequenceSpec spec, ValueTask<BlockLease> waiting)
+    {
+        try
+        {
+            Events.Writer.TryWrite((spec, await waiting));
+        }
+        catch (BlocksExhaustedException e)
+        {
+            await TrySendAsync(new FailedMessage(spec.Id, e.Message));
+        }
+        catch (OperationCanceledException)
+        {
+            // The engine ends.
+        }
+    }
+
+    /// <summary>Tells which blocks take the prompt.</summary>
+    private async Task ReservedAsync(SequenceSpec spec, BlockLease lease, CancellationToken cancellation)
+    {
+        var blocks = lease.Blocks.ToArray();
+        foreach (var block in blocks) Cache.Poison(block);
+        _reserved.Add(spec.Id, (spec, lease));
+        await Context.Channel.SendAsync(new ReservedMessage(spec.Id, spec.Prompt.Count, blocks[..Cache.BlocksFor(spec.Prompt.Count)]), cancellation);
+    }
+
     private async Task ArrivedAsync(Notification notification, CancellationToken cancellation)
     {
         var handover = Handover.Parse(notification.Payload.Span);
-        if (!_reserved.Remove(handover.Request, out var answer))
+        if (!_reserved.Remove(handover.Request, out var reserved))
             throw new InvalidDataException($"'{notification.Sender}' handed over '{handover.Request}', which is not reserved here.");
-        var promptTokens = answer.Sequence.Spec.Prompt.Count;
+        var promptTokens = reserved.Spec.Prompt.Count;
         var expected = Cache.BlocksFor(promptTokens) * Context.Pool.BytesPerBlock();
         if (!notification.Info.WithTransfer || notification.Info.RequestBytes != expected || handover.PromptTokens != promptTokens)
             throw new InvalidDataException($"'{notification.Sender}' handed over {notification.Info.RequestBytes} bytes for {handover.PromptTokens} tokens of '{handover.Request}'; {expected} bytes for {promptTokens} were due.");
-        // The block table is in place since the reservation: the prompt's positions now hold what was sent.
-        Core.Arrived(answer.Sequence, handover.FirstToken);
+        reserved.Lease.MarkComputed(); // the notification's bytes were counted above; this demo does without the SDK's own proof of arrival
+        var sequence = Core.Adopt(reserved.Spec, [reserved.Lease], handover.FirstToken);
+        var answer = new DecodeAnswer(handover.Request, sequence, Context.Model.Tokenizer);
+        _answers.Add(sequence, answer);
         await TokenAsync(answer, handover.FirstToken, cancellation);
     }
 

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Nixl.Sdk.Samples.Model;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
 
@@ -16,15 +17,15 @@ internal abstract class EngineService : BackgroundService
     protected const string NotNumbers = "The logits are not numbers: a block of the request's cache was read that was not written.";
 
     private readonly IHostApplicationLifetime _lifetime;
-    private readonly SharedBlocks _blocks;
 
     protected EngineService(EngineContext context, IHostApplicationLifetime lifetime, ILogger logger)
     {
         (Context, _lifetime, Logger) = (context, lifetime, logger);
-        _blocks = new SharedBlocks((int)context.Pool.Blocks, context.Options.Seed);
+        Blocks = new BlockPool((int)context.Pool.Blocks, new BlockPoolOptions { Name = context.Agent.Name, Owner = new PeerIdentity(context.Agent.Name, context.Agent.Incarnation) });
+        BlockOrder.Shuffle(Blocks, context.Options.Seed);
         Cache = PoolCache.Over(context.Pool, context.Model.Config);
         // Without the prefix cache: the demo holds every token that was computed against every token of its prompts.
-        Core = new EngineCore(context.Model.Model, [Cache], _blocks, new EngineCoreOptions { PrefixCache = false });
+        Core = new EngineCore(context.Model.Model, [Cache], [Blocks], new BlockHasher(context.Model.Identity, Cache.BlockTokens), new EngineCoreOptions { PrefixCache = false });
     }
 
     protected EngineContext Context { get; }
@@ -34,11 +35,17 @@ internal abstract class EngineService : BackgroundService
     /// <summary>The cache over the pool.</summary>
     protected PagedKvCache Cache { get; }
 
+    /// <summary>Who has which block.</summary>
+    protected BlockPool Blocks { get; }
+
     /// <summary>Sequences, scheduler and model over the cache. Used by the compute task only.</summary>
     protected EngineCore Core { get; }
 
     /// <summary>What happens outside of the compute task.</summary>
     protected Channel<object> Events { get; } = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
+
+    /// <summary>Blocks that can be reserved now.</summary>
+    private int FreeBlocks => Blocks.Snapshot() is var now ? now.Free + now.Cached : 0;
 
     /// <summary>Acts on a message; called for one after the other.</summary>
     protected abstract ValueTask HandleAsync(EngineMessage message, CancellationToken cancellation);
@@ -135,7 +142,7 @@ internal abstract class EngineService : BackgroundService
                 var counters = Context.Agent.GetCounters(Context.Options.Transport);
                 await Context.Channel.SendAsync(
                     new StatisticsMessage(
-                        Core.TokensComputed, PromptTokensComputed, _blocks.Free, counters.WrittenBytes, counters.Transfers, counters.Failures,
+                        Core.TokensComputed, PromptTokensComputed, FreeBlocks, counters.WrittenBytes, counters.Transfers, counters.Failures,
                         counters.NotificationsSent, counters.NotificationsReceived), cancellation);
                 continue;
             }

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Nixl.Sdk.Samples.Model;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
 
@@ -108,7 +107,7 @@ internal sealed class PrefillEngine(EngineContext context, IHostApplicationLifet
     {
         await Task.Yield(); // the next step need not wait for the post
         EngineMessage outcome;
-        var (message, blocks) = (request.Message, sequence.Blocks.ToArray());
+        var (message, blocks) = (request.Message, sequence.BlockTables[0].ToArray());
         using var transfer = Context.Agent.CreateTransfer(TransferOperation.Write, Context.Pool.Local(), request.Peer.List());
         try
         {
@@ -126,7 +125,7 @@ internal sealed class PrefillEngine(EngineContext context, IHostApplicationLifet
         }
         // After a failure the outcome comes first; the transport may still be reading.
         await transfer.Quiesced;
-        Core.Release(sequence);
+        sequence.Release();
         Events.Writer.TryWrite(BlocksReturned);
         await TrySendAsync(outcome);
     }

@@ -20,4 +20,10 @@ internal enum KvMessageKind : byte
 
     /// <summary>Who owns the blocks asks for the end.</summary>
     Cancel = 6,
+
+    /// <summary>Whether the receiver would take a request, or an offer, of the sender.</summary>
+    Ask = 8,
+
+    /// <summary>What it would do.</summary>
+    Answer = 9,
 }

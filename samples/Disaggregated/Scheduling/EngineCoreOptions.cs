@@ -1,7 +1,7 @@
-namespace Nixl.Sdk.Samples.Model;
+namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>How an <see cref="EngineCore"/> fills its steps. None of it changes a token of any answer.</summary>
-public sealed record EngineCoreOptions
+internal sealed record EngineCoreOptions
 {
     /// <summary>The most tokens in a step; at least <see cref="MaxSequences"/>, so that every running answer gets its token in every step.</summary>
     public int StepTokens { get; init; } = 256;

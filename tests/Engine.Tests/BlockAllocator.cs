@@ -1,10 +1,10 @@
-namespace Nixl.Sdk.Samples.Model;
+namespace Nixl.Sdk.Engine.Tests;
 
 /// <summary>
 /// Hands out a pool's blocks in random order, as a pool does that has run for a while: neighbours in a sequence are not
 /// neighbours in memory. The order follows from the seed. Safe for concurrent use.
 /// </summary>
-public sealed class BlockAllocator
+internal sealed class BlockAllocator
 {
     private readonly Lock _lock = new();
     private readonly Random _random;
@@ -12,7 +12,7 @@ public sealed class BlockAllocator
     private readonly bool[] _taken;
 
     /// <summary>Starts with all of <paramref name="blocks"/> free.</summary>
-    public BlockAllocator(int blocks, int seed)
+    internal BlockAllocator(int blocks, int seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blocks);
         _random = new Random(seed);
@@ -21,13 +21,13 @@ public sealed class BlockAllocator
     }
 
     /// <summary>Blocks that are free now.</summary>
-    public int Free
+    internal int Free
     {
         get { lock (_lock) return _free.Count; }
     }
 
     /// <summary>Takes <paramref name="count"/> blocks, or none and returns false if so many are not free.</summary>
-    public bool TryTake(int count, out int[] blocks)
+    internal bool TryTake(int count, out int[] blocks)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         lock (_lock)
@@ -54,7 +54,7 @@ public sealed class BlockAllocator
 
     /// <summary>Gives blocks back.</summary>
     /// <exception cref="InvalidOperationException">A block was not taken.</exception>
-    public void Return(ReadOnlySpan<int> blocks)
+    internal void Return(ReadOnlySpan<int> blocks)
     {
         lock (_lock)
         {

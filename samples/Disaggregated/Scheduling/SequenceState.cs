@@ -1,13 +1,13 @@
-namespace Nixl.Sdk.Samples.Model;
+namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>Where a <see cref="Sequence"/> is; it draws the way from state to state.</summary>
-public enum SequenceState
+internal enum SequenceState
 {
     /// <summary>Has no blocks.</summary>
     Waiting,
 
-    /// <summary>Has blocks that are being written from elsewhere.</summary>
-    Reserved,
+    /// <summary>Has its prompt and the first token, and waits for a place in the steps.</summary>
+    Arrived,
 
     /// <summary>Takes part in steps.</summary>
     Running,
@@ -17,7 +17,7 @@ public enum SequenceState
 }
 
 /// <summary>Why a sequence ended.</summary>
-public enum FinishReason
+internal enum FinishReason
 {
     /// <summary>The model ended the text.</summary>
     Stop,

@@ -1,4 +1,4 @@
-namespace Nixl.Sdk.Samples.Model;
+namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>
 /// Decides what a step computes. Running answers come first, a token each; if one has no place for it, the sequence that was admitted last
@@ -8,23 +8,20 @@ namespace Nixl.Sdk.Samples.Model;
 internal sealed class Scheduler(EngineCoreOptions options, SequenceBlocks blocks)
 {
     private readonly LinkedList<Sequence> _waiting = new();
+    private readonly LinkedList<Sequence> _arrived = new();
     private readonly List<Sequence> _running = []; // in the order of their admission
-    private readonly List<Sequence> _reserved = [];
 
     internal int Waiting => _waiting.Count;
 
-    internal int Running => _running.Count;
-
-    internal int Reserved => _reserved.Count;
+    internal int Running => _running.Count + _arrived.Count;
 
     internal void Add(Sequence sequence) => _waiting.AddLast(sequence);
 
-    /// <summary>The prompt of a reserved sequence is there.</summary>
-    internal void Start(Sequence sequence)
+    /// <summary>It has its blocks already.</summary>
+    internal void AddArrived(Sequence sequence)
     {
-        _reserved.Remove(sequence);
-        sequence.State = SequenceState.Running;
-        _running.Add(sequence);
+        sequence.State = SequenceState.Arrived;
+        _arrived.AddLast(sequence);
     }
 
     /// <summary>Takes a sequence out, wherever it is.</summary>
@@ -33,7 +30,7 @@ internal sealed class Scheduler(EngineCoreOptions options, SequenceBlocks blocks
         switch (sequence.State)
         {
             case SequenceState.Waiting: _waiting.Remove(sequence); break;
-            case SequenceState.Reserved: _reserved.Remove(sequence); break;
+            case SequenceState.Arrived: _arrived.Remove(sequence); break;
             case SequenceState.Running: _running.Remove(sequence); break;
         }
         sequence.State = SequenceState.Finished;
@@ -42,6 +39,12 @@ internal sealed class Scheduler(EngineCoreOptions options, SequenceBlocks blocks
     internal Schedule Next()
     {
         var schedule = new Schedule(options.StepTokens);
+        while (_running.Count < options.MaxSequences && _arrived.First is { Value: var arrived })
+        {
+            _arrived.RemoveFirst();
+            arrived.State = SequenceState.Running;
+            _running.Add(arrived);
+        }
         for (var i = 0; i < _running.Count;) // loses members while it is walked: this one, or some behind it
         {
             var sequence = _running[i];
@@ -67,10 +70,10 @@ internal sealed class Scheduler(EngineCoreOptions options, SequenceBlocks blocks
     {
         while (!blocks.TryGrow(sequence, sequence.ComputedTokens + 1))
         {
-            // The sequence itself can be preempted (a remote prompt's never grows), and none behind it is in the schedule yet.
-            var victim = _running.FindLast(running => !running.Spec.RemotePrompt)!;
+            // The sequence itself can be preempted (a pinned one never grows), and none behind it is in the schedule yet.
+            var victim = _running.FindLast(running => !running.IsPinned)!;
             _running.Remove(victim);
-            blocks.Release(victim);
+            victim.Reset();
             victim.State = SequenceState.Waiting;
             victim.Preemptions++;
             _waiting.AddFirst(victim);
@@ -88,16 +91,15 @@ internal sealed class Scheduler(EngineCoreOptions options, SequenceBlocks blocks
 
     private void Admit(Schedule schedule)
     {
-        while (_waiting.First is { Value: var sequence } && _running.Count + _reserved.Count < options.MaxSequences)
+        while (_waiting.First is { Value: var sequence } && _running.Count < options.MaxSequences && schedule.Left > 0)
         {
-            if (!sequence.Spec.RemotePrompt && schedule.Left == 0) return;
             // A block stays free for each answer that may still grow: taking it would only mean giving it back in a moment.
             if (!blocks.TryAdmit(sequence, keepFree: _running.Count(blocks.CanGrow))) return;
             _waiting.RemoveFirst();
             schedule.Admitted.Add(sequence);
-            sequence.State = sequence.Spec.RemotePrompt ? SequenceState.Reserved : SequenceState.Running;
-            (sequence.Spec.RemotePrompt ? _reserved : _running).Add(sequence);
-            if (!sequence.Spec.RemotePrompt) AddChunk(sequence, schedule);
+            sequence.State = SequenceState.Running;
+            _running.Add(sequence);
+            AddChunk(sequence, schedule);
         }
     }
 }

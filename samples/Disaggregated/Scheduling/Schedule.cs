@@ -1,4 +1,4 @@
-namespace Nixl.Sdk.Samples.Model;
+namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>What a step computes, and what was decided on the way.</summary>
 internal sealed class Schedule(int tokens)
