@@ -64,7 +64,7 @@ public abstract class KvReceive : IDisposable
         var held = false;
         for (var group = 0; group < Leases.Count; group++)
         {
-            if (Source.Plans[group].Layers.AsSpan().BinarySearch(layer) < 0) continue;
+            if (!Source.Plans[group].Layers.AsSpan().Contains(layer)) continue;
             held = true;
             if (Leases[group].State != BlockState.Ready && !Leases[group].HasLayer(layer)) return false;
         }

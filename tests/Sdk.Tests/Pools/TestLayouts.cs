@@ -65,6 +65,16 @@ internal readonly struct TwoGroups : IKvLayout<TwoGroups>
     ]);
 }
 
+/// <summary>Full attention and a sliding window, with their own memory and block ids; the layers of one lie in no order.</summary>
+internal readonly struct HybridKv : IKvLayout<HybridKv>
+{
+    public static KvSchema Schema { get; } = new("HybridKv",
+    [
+        Schemas.Attention("", KvOrder.SplitNhd).Groups[0] with { Name = "full", Layers = 3, LayerIndices = [4, 0, 2] },
+        Schemas.Attention("", KvOrder.SplitNhd).Groups[0] with { Name = "sliding", Layers = 2, FirstLayer = 1, LayerStep = 2, Window = 8 },
+    ]);
+}
+
 internal readonly struct HalfTypeKv : IKvLayout<HalfTypeKv>
 {
     public static KvSchema Schema { get; } = Schemas.Attention("HalfTypeKv", KvOrder.SplitNhd, type: ElementType.Float16);
