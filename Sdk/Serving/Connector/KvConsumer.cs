@@ -69,7 +69,7 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
     /// <param name="cancellationToken">Gives it up while blocks are waited for and the requests are sent; afterwards use the result.</param>
     /// <returns>What comes. Await it, and dispose what it gives.</returns>
     /// <exception cref="BlocksExhaustedException">No blocks came free in time.</exception>
-    /// <exception cref="ArgumentException">The request contradicts itself, or its message is longer than a notification can be.</exception>
+    /// <exception cref="ArgumentException">The request contradicts itself, or its block ids and payload take more than 4 MiB.</exception>
     /// <exception cref="NixlException">A rank could not be asked.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async ValueTask<KvReceive> RequestAsync(KvSource source, KvRequest request, CancellationToken cancellationToken = default)

@@ -23,12 +23,13 @@ internal sealed class KvHeld
     private bool _ended;
     private KvHandoverException? _reason;
 
-    public KvHeld(KvConnector connector, RemoteAgent giver, KvAccessMessage access)
+    public KvHeld(KvConnector connector, RemoteAgent giver, KvAccessMessage access, int longBytes)
     {
         _connector = connector;
         Giver = giver;
         Identity = PeerIdentity.Of(giver);
         Access = access;
+        LongBytes = longBytes;
         Deadline = connector.Clock.After(access.Timeout);
         // A peer cannot make us send without pause.
         Heartbeat = access.Heartbeat < connector.Options.CheckInterval ? connector.Options.CheckInterval : access.Heartbeat;
@@ -41,6 +42,9 @@ internal sealed class KvHeld
     public PeerIdentity Identity { get; }
 
     public KvAccessMessage Access { get; }
+
+    /// <summary>Bytes of its message if that came in parts, else 0: what fits a notification is bounded by its number.</summary>
+    public int LongBytes { get; }
 
     public long Deadline { get; }
 

@@ -84,10 +84,10 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
         }
         var link = _link = new KvLink(KvConnector.DrawId(), consumer.Remote, this, [.. grants]);
         _connector.Given(link);
-        byte[] message;
+        byte[][] message;
         try
         {
-            message = KvMessageCodec.Encode(new KvAccessMessage(
+            message = KvMessageCodec.EncodeInParts(new KvAccessMessage(
                 KvMessageKind.Offer, link.Id, consumer.Name, pool.Name, Name, leases[0].Pool.HeartbeatInterval, options.Timeout, groups, options.Payload));
         }
         catch
@@ -97,7 +97,7 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
         }
         try
         {
-            await _connector.SendNowAsync(consumer.Remote, message, _connector.Left(_deadline), cancellationToken).ConfigureAwait(false);
+            await _connector.SendNowAsync(consumer.Remote, message, _deadline, cancellationToken).ConfigureAwait(false);
         }
         catch
         {

@@ -129,6 +129,19 @@ internal readonly struct ValuePerLargerBlockKv : IKvLayout<ValuePerLargerBlockKv
     public static KvSchema Schema { get; } = Schemas.ScalePerBlock("ValuePerLargerBlockKv", tokens: 8);
 }
 
+/// <summary>Blocks of 32 bytes, for very many of them.</summary>
+internal readonly struct TinyKv : IKvLayout<TinyKv>
+{
+    public static KvSchema Schema { get; } = new("TinyKv",
+    [
+        new KvGroupSchema("kv", "| B L N D")
+        {
+            Layers = 1, BlockTokens = 4,
+            Components = [new KvComponentSchema("Latent", ElementType.Int8, [8])],
+        },
+    ]);
+}
+
 /// <summary>Pages of 1 MiB, for memory beyond 4 GiB.</summary>
 internal readonly struct LargePages : IKvLayout<LargePages>
 {
