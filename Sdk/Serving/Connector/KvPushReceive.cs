@@ -63,6 +63,8 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
 
     long IKvLinkOwner.Deadline => Deadline;
 
+    private protected override bool IsPull => false;
+
     private protected override Task WhenUntouchedAsync() => _untouched.Task;
 
     private protected override void Stop(Exception reason)
