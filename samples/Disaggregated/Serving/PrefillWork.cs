@@ -15,6 +15,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
         pushes.ToLookup(pair => pair.Rank, pair => pair.Push), options.TensorParallel, KjvBytesKv.Schema.Groups[0].Layers, message.Prompt.Length,
         KjvBytesKv.Schema.Groups[0].BlockTokens, counters);
 
+    private readonly double _askedAt = Clock.Now;
     private readonly long _asked = Stopwatch.GetTimestamp();
     private long _started;
     private Sequence? _sequence; // the loop's
@@ -102,7 +103,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
         var (transfer, exposed) = _writer.Times;
         var payload = new PromptComputed(
             token, Stopwatch.GetElapsedTime(_asked, _started).TotalMilliseconds, Stopwatch.GetElapsedTime(_started, _writer.ComputedAt).TotalMilliseconds,
-            transfer.TotalMilliseconds, exposed.TotalMilliseconds).ToBytes();
+            transfer.TotalMilliseconds, exposed.TotalMilliseconds) { AskedAt = _askedAt }.ToBytes();
         foreach (var (_, push) in pushes) await push.CompleteAsync(payload, cancellation);
     }
 }

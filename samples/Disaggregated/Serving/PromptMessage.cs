@@ -28,6 +28,9 @@ internal sealed record PromptMessage(string Engine, int Pushes, int[] Prompt)
 /// <param name="ExposedMs">Of it, what came after the last step's end.</param>
 internal sealed record PromptComputed(int FirstToken, double QueuedMs, double PrefillMs, double TransferMs, double ExposedMs)
 {
+    /// <summary>When it had been asked, in milliseconds of Unix time by its own clock.</summary>
+    public double? AskedAt { get; init; }
+
     internal byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, PayloadJson.Default.PromptComputed);
 
     /// <exception cref="InvalidDataException">The payload is none.</exception>

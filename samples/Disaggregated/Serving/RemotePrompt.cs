@@ -92,6 +92,6 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request, 
         var bytes = 0L; // an arrival is complete only if exactly so many bytes were counted
         for (var rank = 0; rank < receives.Count; rank++) bytes += (promptBlocks - receives[rank].Leases[0].CachedBlocks) * engine.Ranks[rank].Pool.BytesPerBlock();
         peer.HandedOver(bytes);
-        request.Emit(new ArrivedEvent(Clock.Now, bytes, told.QueuedMs, told.PrefillMs, told.TransferMs, told.ExposedMs));
+        request.Emit(new ArrivedEvent(Clock.Now, bytes, told.QueuedMs, told.PrefillMs, told.TransferMs, told.ExposedMs) { PrefillAskedAt = told.AskedAt });
     }
 }
