@@ -12,6 +12,8 @@ internal sealed class KvPullReceive : KvReceive
 
     public void Start() => _ = RunAsync();
 
+    private protected override bool IsPull => true;
+
     private protected override Task WhenUntouchedAsync() => _untouched.Task;
 
     private protected override void Stop(Exception reason) => _ = _stop.CancelAsync();

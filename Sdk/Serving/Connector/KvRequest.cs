@@ -11,8 +11,8 @@ public sealed record KvRequest(string Name, params IReadOnlyList<KvRequestBlocks
     /// <summary>What may be done if not everything comes.</summary>
     public ArrivalPolicy Policy { get; init; }
 
-    /// <summary>The engine's own bytes for the producer, for example the prompt's tokens. What it and the block ids take must fit a
-    /// notification (64 KiB).</summary>
+    /// <summary>The engine's own bytes for the producer, for example the prompt's tokens. What it and the block ids take is at
+    /// most 4 MiB; beyond 64 KiB it goes in parts.</summary>
     public ReadOnlyMemory<byte> Payload { get; init; }
 
     internal void Check(int groups)

@@ -36,6 +36,11 @@ internal static class ContractCheck
         _ => null,
     };
 
+    /// <summary>Whether all of a status is there; what is required in JSON may still be null.</summary>
+    internal static bool IsWhole(EngineStatus? status) =>
+        status is { Name: not null, Incarnation: not null, Queue: not null, Blocks: not null, Quarantine: { } quarantine, Peers: { } peers, Prefills: not null }
+        && quarantine.All(entry => entry is { Peer: not null }) && peers.All(peer => peer is { Name: not null, Incarnation: not null, State: not null });
+
     internal static bool IsName(string? name) =>
         name is { Length: >= 1 and <= NameLimit } && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 

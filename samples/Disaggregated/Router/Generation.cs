@@ -180,6 +180,7 @@ internal sealed class Generation
                     case TokenEvent token: Take(token.Token); break;
                     case FinishedEvent finished:
                         _finish = finished.Reason;
+                        worker.Prefixes.Add(PrefixIndex.HashesOf([.. _prompt, .. _answer], worker.BlockTokens)); // a next turn of a conversation begins so
                         return null;
                     case FailedEvent { Code: "timeout" }: throw ApiException.TimedOut(_timeout);
                     case FailedEvent { CanRetry: true } failed: return failed.Error;

@@ -99,7 +99,6 @@ internal sealed partial class ServingEngine : IServingEngine
         Check(request);
         using var client = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var work = new DecodeRequest(this, request);
-        _core.Check(new SequenceSpec(request.Id, request.Prompt, request.MaxTokens));
         var running = Enter(ahead =>
         {
             work.Emit(new QueuedEvent(Clock.Now, ahead));
@@ -158,11 +157,15 @@ internal sealed partial class ServingEngine : IServingEngine
     /// <summary>A name for a hand-over that nobody else uses.</summary>
     internal string NextHandover() => $"{Options.Name}/{Announcement.Incarnation}/{Interlocked.Increment(ref _handovers)}";
 
-    private static void Check(GenerateRequest request)
+    private void Check(GenerateRequest request)
     {
+        if (!Options.IsDecode) throw new ArgumentException($"Engine {Options.Name} is a prefill engine; it answers no requests.");
         if (request.Id.Length is < 1 or > 128) throw new ArgumentException($"A request's id has 1 to 128 characters, this one {request.Id.Length}.");
         if (request.TimeoutSeconds is not (> 0 and <= 86_400)) throw new ArgumentException($"'{request.Id}' has a deadline of {request.TimeoutSeconds} s; more than 0 and at most 86400.");
         if (request.Emitted.Length > request.MaxTokens) throw new ArgumentException($"'{request.Id}' has {request.Emitted.Length} tokens of its answer already, and asks for {request.MaxTokens} at most.");
+        _core.Check(new SequenceSpec(request.Id, request.Prompt, request.MaxTokens));
+        foreach (var token in request.Emitted)
+            if ((uint)token >= (uint)Model.Config.VocabularySize) throw new ArgumentException($"'{request.Id}' has token {token} in its answer; the vocabulary has {Model.Config.VocabularySize}.");
     }
 
     /// <summary>Warm-up, and what comes in from peers.</summary>

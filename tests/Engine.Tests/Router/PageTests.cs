@@ -43,7 +43,7 @@ public sealed class PageTests(PageTests.Fixture fixture) : IClassFixture<PageTes
         var request = page.Locator("#requests .request").First;
         await Expect(request.Locator(".state")).ToHaveTextAsync("done");
         await Expect(request).ToContainTextAsync(Prompt); // as text: nothing of it is an element
-        await Expect(request).ToContainTextAsync("131 KB in 4 layers");
+        await Expect(request).ToContainTextAsync("131 KB moved, 4 layers");
         foreach (var kind in (string[])["queued", "prefill", "transfer", "decode"]) await Expect(request.Locator($"rect.{kind}")).ToHaveCountAsync(1);
         await Expect(request.Locator("line.layer")).ToHaveCountAsync(4);
         await Expect(page.Locator("#links li")).Not.ToHaveCountAsync(0);
@@ -82,8 +82,9 @@ public sealed class PageTests(PageTests.Fixture fixture) : IClassFixture<PageTes
         await page.ClickAsync("#start");
         await Expect(page.Locator("#text")).ToHaveTextAsync(Tokenizer.Decode(ScriptedEngine.AnswerTo(Tokenizer.Encode("a"), 40)));
         await Expect(page.Locator("#requests .state")).ToHaveTextAsync("done, 1 fail-over");
+        await Expect(page.Locator("#requests rect.failure")).ToHaveCountAsync(1);
         await Expect(page.Locator("#log .about-failover")).ToContainTextAsync("scripted failure");
-        await Expect(page.Locator("#router")).ToContainTextAsync("1 fail-overs");
+        await Expect(page.Locator("#router")).ToContainTextAsync("fail-overs: 1");
         Assert.Empty(problems);
     }
 

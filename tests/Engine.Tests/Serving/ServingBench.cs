@@ -16,11 +16,13 @@ internal sealed class ServingBench : IAsyncDisposable
     private int _asked;
 
     /// <param name="transport">None: the fake network.</param>
-    internal ServingBench(NixlTransports transport = NixlTransports.None) { _transport = transport; Now = this; }
+    internal ServingBench(NixlTransports transport = NixlTransports.None) => _transport = transport;
 
     internal FakeTransport Network { get; } = new();
 
     internal ModelHandle Model { get; } = ModelHandle.Load(Path.Combine(AppContext.BaseDirectory, "models", "kjv-bytes"));
+
+    internal ServingEngine this[string name] => _engines[name];
 
     internal async Task<ServingEngine> StartAsync(string name, EngineRole role, int ranks = 1, Func<ServingEngineOptions, ServingEngineOptions>? configure = null)
     {
@@ -52,6 +54,9 @@ internal sealed class ServingBench : IAsyncDisposable
 
     internal GenerateRequest Request(int[] prompt, int maxTokens, params string[] prefill) => new($"r{Interlocked.Increment(ref _asked)}", prompt, maxTokens) { Prefill = prefill };
 
+    /// <summary>A prompt of two parts: the beginning is the same for each <paramref name="seed"/> of it.</summary>
+    internal static int[] Prompt(int common, int commonSeed, int length, int seed) => [.. Prompt(common, commonSeed), .. Prompt(length, seed)];
+
     /// <summary>All events of a request.</summary>
     internal static async Task<List<EngineEvent>> AskAsync(ServingEngine engine, GenerateRequest request, CancellationToken cancellation = default)
     {
@@ -79,10 +84,9 @@ internal sealed class ServingBench : IAsyncDisposable
     }
 
     /// <summary>That the prompt came from a prefill engine, at once.</summary>
-    internal static ServingBench? Now; internal static string Dump() => "\n" + string.Join("\n", Now!._engines.Values.SelectMany(e => e.Ranks).Select(r => r.Agent.Name + r.Connector.Snapshot() + r.Blocks.Snapshot().OpenGrants));
     internal static ArrivedEvent Arrived(List<EngineEvent> events)
     {
-        Assert.True(!events.Exists(happened => happened is FailoverEvent), string.Join('\n', events.Where(happened => happened is FailoverEvent or PrefillEvent)) + Dump());
+        Assert.True(!events.Exists(happened => happened is FailoverEvent), string.Join('\n', events.Where(happened => happened is FailoverEvent or PrefillEvent)));
         return Assert.Single(events.OfType<ArrivedEvent>());
     }
 

@@ -69,7 +69,7 @@ internal sealed class CompletionRoutes(RouterContext router)
 
     private async Task AnswerAsync(HttpContext context, CompletionRequest request)
     {
-        var id = $"cmpl-{Guid.NewGuid():N}";
+        var id = $"cmpl-{Guid.NewGuid().ToString("N")[..20]}";
         using var abort = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         var choices = request.Prompts.Select((prompt, index) => new CompletionRun(router, $"{id}-{index}", index, prompt, request, abort.Token)).ToArray();
         try

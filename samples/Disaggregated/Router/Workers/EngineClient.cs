@@ -18,8 +18,10 @@ internal sealed class EngineClient(HttpClient http, Uri url)
 
     /// <exception cref="EngineUnreachableException">No answer in time, or none that is one.</exception>
     internal Task<EngineStatus> GetStatusAsync(CancellationToken cancellation) => CallAsync("status", async token =>
-        await http.GetFromJsonAsync(new Uri(url, "/engine/status"), ContractJson.Default.EngineStatus, token)
-            ?? throw new EngineUnreachableException("its status is null"), cancellation);
+    {
+        var status = await http.GetFromJsonAsync(new Uri(url, "/engine/status"), ContractJson.Default.EngineStatus, token);
+        return ContractCheck.IsWhole(status) ? status! : throw new EngineUnreachableException("its status is incomplete");
+    }, cancellation);
 
     /// <inheritdoc cref="GetStatusAsync"/>
     internal Task SetPeersAsync(EngineAnnouncement[] peers, CancellationToken cancellation) => CallAsync("peers", async token =>

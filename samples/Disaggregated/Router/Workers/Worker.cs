@@ -54,6 +54,9 @@ internal sealed class Worker : IDisposable
     /// <summary>The last one that came.</summary>
     internal EngineStatus? Status => Volatile.Read(ref _status);
 
+    /// <summary>Tokens of its blocks.</summary>
+    internal int BlockTokens => Math.Max(1, Status?.BlockTokens ?? 16);
+
     /// <summary>Why it is not alive, in words.</summary>
     internal string Problem => Volatile.Read(ref _problem);
 

@@ -39,7 +39,7 @@ internal sealed record WorkerChoice(Worker Decode, Worker[] Prefill, BlockHash[]
         for (var i = 0; i < workers.Length; i++)
         {
             var worker = workers[i];
-            var known = (long)worker.Prefixes.Match(HashesFor(worker, tokens, bySize)) * BlockTokens(worker);
+            var known = (long)worker.Prefixes.Match(HashesFor(worker, tokens, bySize)) * worker.BlockTokens;
             keys[i] = (tokens.Length - known + ((long)load(worker) * TokensPerRequest), (int)(((uint)i + (uint)turn) % (uint)workers.Length));
         }
         Array.Sort(keys, workers);
@@ -52,10 +52,8 @@ internal sealed record WorkerChoice(Worker Decode, Worker[] Prefill, BlockHash[]
 
     private static BlockHash[] HashesFor(Worker worker, ReadOnlySpan<int> tokens, Dictionary<int, BlockHash[]> bySize)
     {
-        var size = BlockTokens(worker);
+        var size = worker.BlockTokens;
         if (!bySize.TryGetValue(size, out var hashes)) bySize.Add(size, hashes = PrefixIndex.HashesOf(tokens, size));
         return hashes;
     }
-
-    private static int BlockTokens(Worker worker) => Math.Max(1, worker.Status!.BlockTokens);
 }

@@ -21,8 +21,8 @@ function connect() {
 
 function show(frame) {
   const { router } = frame;
-  const state = router.ready ? "Ready" : `Not ready: ${router.reason}`;
-  setText(byId("router"), `${state} Model ${router.model}, ${router.waiting} waiting, ${router.running} running of ${router.limit}, ${router.failovers} fail-overs.`.replace("Ready ", "Ready. "));
+  const state = router.ready ? "Ready." : `Not ready: ${router.reason}`;
+  setText(byId("router"), `${state} Model ${router.model} · ${router.waiting} waiting, ${router.running} running, limit ${router.limit} · fail-overs: ${router.failovers}`);
   byId("router").classList.toggle("error", !router.ready);
   limitTokens(router.maxPositions);
   showEngines(frame.engines);

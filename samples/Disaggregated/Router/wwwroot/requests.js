@@ -1,7 +1,7 @@
 // The last requests, each with its time line: above what computes, below what is moved.
 import { byId, bytes, element, ms, setText, svg } from "./dom.js";
 
-const shown = 12;
+const shown = 10;
 const rows = new Map();
 const names = { queued: "queued", prefillQueued: "waiting at", prefill: "prefill", transfer: "transfer", decode: "decode" };
 
@@ -50,11 +50,12 @@ function draw(row, now) {
   const shapes = [];
   for (const span of request.spans) {
     const from = x(span.start), to = x(span.end ?? end), below = span.kind === "transfer";
-    const shape = svg("rect", { x: from, y: below ? 27 : 3, width: Math.max(2, to - from), height: below ? 10 : 20, class: `${span.kind}${span.failed ? " isFailed" : ""}` });
+    const shape = svg("rect", { x: from, y: below ? 27 : 3, width: Math.max(2, to - from), height: below ? 10 : 20, class: span.kind });
     const title = svg("title", {});
     title.textContent = `${names[span.kind]} ${span.engine}: ${ms((span.end ?? end) - span.start)}${span.failed ? ", failed" : ""}`;
     shape.append(title);
     shapes.push(shape);
+    if (span.failed) shapes.push(svg("rect", { x: to - 5, y: 0, width: 7, height: 40, class: "failure" }));
   }
   for (const at of request.layers) shapes.push(svg("line", { x1: x(at), x2: x(at), y1: 27, y2: 37, class: "layer" }));
   if (request.firstToken) shapes.push(svg("line", { x1: x(request.firstToken), x2: x(request.firstToken), y1: 0, y2: 40, class: "first" }));
@@ -72,8 +73,8 @@ function summary(request, end) {
     const key = span.kind === "queued" ? "queued" : `${names[span.kind]} ${span.engine}`;
     sums.set(key, (sums.get(key) ?? 0) + (span.end ?? end) - span.start);
   }
-  const texts = [...sums].map(([key, value]) => `${key} ${ms(value)}`);
-  if (request.bytes) texts.push(`${bytes(request.bytes)} in ${request.layers.length} layers`);
+  const texts = [...sums].filter(([, value]) => value >= 0.05).map(([key, value]) => `${key} ${ms(value)}`);
+  if (request.bytes) texts.push(`${bytes(request.bytes)} moved, ${request.layers.length} layers`);
   if (request.firstToken) texts.push(`first token after ${ms(request.firstToken - request.created)}`);
   texts.push(`${request.promptTokens} tokens in (${request.cachedTokens} cached), ${request.tokens} out`);
   if (request.reason) texts.push(request.reason);
