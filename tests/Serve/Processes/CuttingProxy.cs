@@ -68,7 +68,7 @@ internal sealed class CuttingProxy : IAsyncDisposable
             {
                 accepted = await _listener.AcceptSocketAsync(_stop.Token);
             }
-            catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+            catch (Exception e) when (e is OperationCanceledException or SocketException or InvalidOperationException)
             {
                 if (_stop.IsCancellationRequested) return;
                 continue;

@@ -7,7 +7,7 @@ namespace Nixl.Sdk.Serve;
 /// <summary>One life of an engine or of the router. What it prints is kept in a file, with the time.</summary>
 internal sealed partial class ServedProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(15);
 
     private readonly Process _process;
     private readonly StreamWriter _log;
