@@ -93,7 +93,7 @@ public sealed class CompletionClientTests
     [Fact]
     public async Task Where_nobody_listens_the_connection_is_broken()
     {
-        await using var server = new ScriptedServer(_ => Task.CompletedTask);
+        var server = new ScriptedServer(_ => Task.CompletedTask);
         await server.DisposeAsync();
         Assert.Equal(Outcome.Broken, (await AskAsync(server, stream: true)).Outcome);
     }
