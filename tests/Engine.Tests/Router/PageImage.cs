@@ -13,7 +13,7 @@ public sealed class PageImage
         Skip.If(path is null, "NIXL_PAGE_IMAGE does not say where the image goes");
         await using var serve = await ServeProcess.StartAsync();
         await using var browser = await Browser.StartAsync();
-        var (page, _) = await browser.OpenAsync(serve.Url, 1200, 1360);
+        var (page, _) = await browser.OpenAsync(serve.Url, 1200, 1230);
         await Expect(page.Locator("#engines .engine")).ToHaveCountAsync(4);
         await GenerateAsync("And Moses said unto the people, Fear ye not, stand still, and see the salvation of the LORD", "16");
         await Expect(page.Locator("#figures")).ToContainTextAsync("Complete");
