@@ -13,17 +13,17 @@ public sealed class PageImage
         Skip.If(path is null, "NIXL_PAGE_IMAGE does not say where the image goes");
         await using var serve = await ServeProcess.StartAsync();
         await using var browser = await Browser.StartAsync();
-        var (page, _) = await browser.OpenAsync(serve.Url, 1280, 1100);
+        var (page, _) = await browser.OpenAsync(serve.Url, 1200, 1230);
         await Expect(page.Locator("#engines .engine")).ToHaveCountAsync(4);
         await GenerateAsync("And Moses said unto the people, Fear ye not, stand still, and see the salvation of the LORD", "16");
         await Expect(page.Locator("#figures")).ToContainTextAsync("Complete");
-        await GenerateAsync("In the beginning God created", "8");
+        await GenerateAsync("In the beginning God created", "4");
         await Expect(page.Locator("#requests .state").First).ToHaveTextAsync("decode");
         serve.Kill("decode-1");
         await Expect(page.Locator("#figures")).ToContainTextAsync("Complete");
-        await GenerateAsync("The LORD is my shepherd; I shall not", "16");
+        await GenerateAsync("The LORD is my shepherd; I shall not", "1");
         await Expect(page.Locator("#requests .state").First).ToHaveTextAsync("decode");
-        await Task.Delay(500);
+        await Task.Delay(300);
         await page.ScreenshotAsync(new PageScreenshotOptions { Path = path });
 
         async Task GenerateAsync(string prompt, string copies)
