@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Nixl.Sdk.Samples.Model;
 using Nixl.Sdk.Serving;
@@ -22,6 +23,7 @@ internal sealed class DecodeRequest : ISequenceOwner
     private readonly int[] _tokens; // of the prompt, and of the answer as far as the client has it
     private Sequence? _sequence; // the loop's
     private bool _wasAdmitted; // the loop's
+    private long _started; // the loop's; 0 once its prompt is computed
 
     internal DecodeRequest(ServingEngine engine, GenerateRequest request)
     {
@@ -87,11 +89,14 @@ internal sealed class DecodeRequest : ISequenceOwner
     void ISequenceOwner.Admitted(Sequence sequence)
     {
         if (!_wasAdmitted) Emit(new ReservedEvent(Clock.Now, sequence.Blocks, sequence.CachedTokens));
+        _started = _wasAdmitted ? 0 : Stopwatch.GetTimestamp();
         _wasAdmitted = true;
     }
 
     void ISequenceOwner.Token(Sequence sequence, int token)
     {
+        if (_started > 0) _engine.Advisor.ObserveLocalPrefill(_tokens.Length - sequence.CachedTokens, Stopwatch.GetElapsedTime(_started));
+        _started = 0;
         EngineCounters.Add(ref _engine.Counters.TokensGenerated);
         Emit(new TokenEvent(Clock.Now, token, _text.Append(token)));
         if (sequence.FinishReason is { } reason) _ended.TrySetResult(reason);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
@@ -36,6 +37,9 @@ internal sealed class EngineLoop : IDisposable
 
     /// <summary>Raised on the loop's thread when a rank has failed: nothing is computed any more.</summary>
     internal event Action<Exception>? Failed;
+
+    /// <summary>Raised on the loop's thread after a step that was nothing but answers: how many, and how long it took.</summary>
+    internal event Action<int, TimeSpan>? Decoded;
 
     /// <summary>Sequences without blocks, and those in the steps; as of the last step.</summary>
     internal (int Waiting, int Running) Load { get; private set; }
@@ -112,7 +116,9 @@ internal sealed class EngineLoop : IDisposable
             while (!_stopping)
             {
                 while (_posted.TryDequeue(out var action)) action();
+                var started = Stopwatch.GetTimestamp();
                 var result = _core.Step();
+                if (result is { PromptTokens: 0, Tokens: > 0 }) Decoded?.Invoke(result.Tokens, Stopwatch.GetElapsedTime(started));
                 Tell(result);
                 Load = (_core.Waiting, _core.Running);
                 if (result.IsIdle && _posted.IsEmpty && !_stopping) _wake.WaitOne(_core.Waiting > 0 ? BlocksMayBeBack : Idle);
@@ -130,6 +136,7 @@ internal sealed class EngineLoop : IDisposable
 
     private void Tell(StepResult result)
     {
+        EngineCounters.Add(ref _counters.TokensComputed, result.Tokens);
         EngineCounters.Add(ref _counters.PromptTokensComputed, result.PromptTokens);
         foreach (var (sequence, token) in result.Outputs) Emit(sequence, token);
         foreach (var sequence in result.Failed)

@@ -18,6 +18,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
     private readonly double _askedAt = Clock.Now;
     private readonly long _asked = Stopwatch.GetTimestamp();
     private long _started;
+    private int _cached;
     private Sequence? _sequence; // the loop's
 
     /// <summary>Computes and writes it.</summary>
@@ -56,7 +57,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
 
     void ISequenceOwner.Admitted(Sequence sequence)
     {
-        _started = Stopwatch.GetTimestamp();
+        (_started, _cached) = (Stopwatch.GetTimestamp(), sequence.CachedTokens);
         try
         {
             foreach (var (rank, push) in pushes) push.Accept(sequence.Leases[rank]);
@@ -103,7 +104,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
         var (transfer, exposed) = _writer.Times;
         var payload = new PromptComputed(
             token, Stopwatch.GetElapsedTime(_asked, _started).TotalMilliseconds, Stopwatch.GetElapsedTime(_started, _writer.ComputedAt).TotalMilliseconds,
-            transfer.TotalMilliseconds, exposed.TotalMilliseconds) { AskedAt = _askedAt }.ToBytes();
+            transfer.TotalMilliseconds, exposed.TotalMilliseconds) { AskedAt = _askedAt, Computed = message.Prompt.Length - _cached, MovingMs = _writer.Moving.TotalMilliseconds }.ToBytes();
         foreach (var (_, push) in pushes) await push.CompleteAsync(payload, cancellation);
     }
 }
