@@ -20,7 +20,7 @@ namespace Nixl.Sdk.Serving;
 /// <see cref="NixlAgent.TryReadNotification"/> would take its messages away.</para>
 /// </remarks>
 [MustDispose("a reader of the agent's notifications")]
-public sealed partial class KvConnector : IAsyncDisposable
+public sealed partial class KvConnector : IAsyncDisposable, IDisposable
 {
     private readonly ConcurrentDictionary<ulong, KvLink> _given = new();
     private readonly ConcurrentDictionary<(PeerIdentity Giver, ulong Id), KvHeld> _held = new();
@@ -101,6 +101,9 @@ public sealed partial class KvConnector : IAsyncDisposable
         await loops.WaitAsync(Options.ConfirmTimeout, Options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (loops.IsCompleted) _stop.Dispose();
     }
+
+    /// <summary><see cref="DisposeAsync"/>, blocking. Prefer the asynchronous form.</summary>
+    public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
     /// <summary>What is left until a deadline, for calls that want more than nothing.</summary>
     internal TimeSpan Left(long deadline)
