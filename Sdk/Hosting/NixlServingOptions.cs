@@ -16,7 +16,7 @@ public sealed class NixlServingOptions
     /// <summary>How often peers are asked to send a heartbeat; shorter than the other two. [5 s]</summary>
     public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Requests or offers of peers that wait for the engine. [1024]</summary>
+    /// <summary>Requests and offers of one peer that wait for the engine; peers share twice as many places. [1024]</summary>
     public int MaxWaiting { get; set; } = 1024;
 
     /// <summary>How often deadlines, heartbeats and expiry are looked at; shorter than the heartbeat interval. [100 ms]</summary>
