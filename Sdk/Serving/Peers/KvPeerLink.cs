@@ -116,7 +116,6 @@ public abstract class KvPeerLink : IAsyncDisposable
             var isNew = _status.State != status.State;
             (_status, _source) = (status, source);
             if (!isNew) return;
-            Local.Agent.Runtime.Log.LinkChanged(this, status);
             _changes.Writer.TryWrite(status);
             if (status.State == KvPeerLinkState.Disposed) _changes.Writer.TryComplete();
             _changed.TrySetResult();
@@ -130,6 +129,7 @@ public abstract class KvPeerLink : IAsyncDisposable
         {
             try
             {
+                Local.Agent.Runtime.Log.LinkChanged(this, status);
                 Changed?.Invoke(this, status);
             }
 #pragma warning disable CA1031 // A handler's exception must not stop later changes.

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Nixl.Sdk.Samples.Model;
 using Nixl.Sdk.Serving;
 
@@ -6,9 +8,11 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <summary>What one rank of an engine has of the SDK: an agent, a pool with the rank's heads, its blocks, and its sides of hand-overs. Owns all of it.</summary>
 internal sealed class EngineAgent : IAsyncDisposable
 {
-    private EngineAgent(NixlAgent agent, KvPool<KjvBytesKv> pool, BlockPool blocks, PagedKvCache cache, ServingEngineOptions options)
+    private readonly ServiceProvider _services;
+
+    private EngineAgent(ServiceProvider services, NixlAgent agent, KvPool<KjvBytesKv> pool, BlockPool blocks, PagedKvCache cache, ServingEngineOptions options)
     {
-        (Agent, Pool, Blocks, Cache) = (agent, pool, blocks, cache);
+        (_services, Agent, Pool, Blocks, Cache) = (services, agent, pool, blocks, cache);
         Connector = KvConnector.Start(agent);
         if (options.IsPrefill) Producer = new KvProducer<KjvBytesKv>(Connector, pool);
         if (options.IsDecode) Consumer = new KvConsumer<KjvBytesKv>(Connector, pool, blocks);
@@ -33,17 +37,8 @@ internal sealed class EngineAgent : IAsyncDisposable
     internal static async Task<EngineAgent> StartAsync(ServingEngineOptions options, int rank, ModelHandle model, CancellationToken cancellation)
     {
         var ranks = options.TensorParallel;
-        var agent = await NixlAgent.CreateAsync(
-            new NixlAgentOptions
-            {
-                Name = ranks == 1 ? options.Name : $"{options.Name}.r{rank}",
-                Transports = options.Transports,
-                ListenHost = options.ListenHost,
-                DefaultTimeout = options.Timeout,
-                LoggerFactory = options.LoggerFactory,
-                Transport = options.Fake,
-            },
-            cancellation);
+        var services = Configure(options, ranks == 1 ? options.Name : $"{options.Name}.r{rank}", out var name);
+        var agent = await Task.Run(() => services.GetRequiredKeyedService<NixlAgent>(name), cancellation); // starts it
         try
         {
             var pool = KvPool<KjvBytesKv>.Allocate(agent, options.Blocks, model.Identity, new KvPoolOptions { Parallel = new KvParallel(ranks, rank) });
@@ -51,11 +46,11 @@ internal sealed class EngineAgent : IAsyncDisposable
             BlockOrder.Shuffle(blocks, unchecked(options.Seed + (rank * 7919)));
             var cache = PoolCache.Over(pool, model.Config.Shard(ranks));
             for (var block = 0; block < options.Blocks; block++) cache.Poison(block); // what is read without having been written is noticed
-            return new EngineAgent(agent, pool, blocks, cache, options);
+            return new EngineAgent(services, agent, pool, blocks, cache, options);
         }
         catch
         {
-            await agent.DisposeAsync();
+            await services.DisposeAsync();
             throw;
         }
     }
@@ -68,6 +63,21 @@ internal sealed class EngineAgent : IAsyncDisposable
         await Connector.DisposeAsync();
         Blocks.Dispose();
         Pool.Dispose();
-        await Agent.DisposeAsync();
+        await _services.DisposeAsync(); // and the agent with it
+    }
+
+    /// <summary>Configuration (appsettings.json beside the program, environment) can set everything else of an agent, by its name: Nixl__prefill-0__FabricProvider=verbs.</summary>
+    private static ServiceProvider Configure(ServingEngineOptions options, string name, out string key)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton<IConfiguration>(new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory).AddJsonFile("appsettings.json", optional: true).AddEnvironmentVariables().Build());
+        if (options.LoggerFactory is { } logs) services.AddSingleton(logs);
+        var nixl = services.AddNixl(key = name, nixl =>
+        {
+            (nixl.Transports, nixl.DefaultTimeout) = (options.Transports, options.Timeout);
+            nixl.ListenHost ??= options.ListenHost;
+        });
+        if (options.Fake is { } fake) nixl.UseFakeTransport(fake);
+        return services.BuildServiceProvider();
     }
 }

@@ -6,6 +6,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 internal sealed class EngineCounters
 {
     internal long PromptTokensComputed;
+    internal long TokensComputed;
     internal long TokensGenerated;
     internal long RequestsFinished;
     internal long RequestsFailed;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
@@ -21,6 +22,8 @@ internal sealed class EngineLoop : IDisposable
     private readonly EngineCounters _counters;
     private readonly EngineCore _core;
     private readonly Thread _thread;
+    private TaskCompletionSource _turn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _shortSince = long.MaxValue; // who came later waits
     private volatile bool _stopping;
     private bool _closed;
 
@@ -37,6 +40,9 @@ internal sealed class EngineLoop : IDisposable
     /// <summary>Raised on the loop's thread when a rank has failed: nothing is computed any more.</summary>
     internal event Action<Exception>? Failed;
 
+    /// <summary>Raised on the loop's thread after a step that was nothing but answers: how many, and how long it took.</summary>
+    internal event Action<int, TimeSpan>? Decoded;
+
     /// <summary>Sequences without blocks, and those in the steps; as of the last step.</summary>
     internal (int Waiting, int Running) Load { get; private set; }
 
@@ -52,6 +58,22 @@ internal sealed class EngineLoop : IDisposable
             _posted.Enqueue(action);
         }
         _wake.Set();
+    }
+
+    /// <summary>
+    /// Waits until nobody in the steps' queue that came earlier lacks blocks. Whoever reserves elsewhere asks here before: the pools serve their own
+    /// waiters first, so that a stream of those would keep sequences out for ever.
+    /// </summary>
+    /// <param name="order">When the caller came.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    internal async Task WaitForTurnAsync(long order, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var changed = Volatile.Read(ref _turn).Task; // before the look
+            if (order <= Interlocked.Read(ref _shortSince)) return;
+            await changed.WaitAsync(cancellation);
+        }
     }
 
     /// <summary>Blocks have come back.</summary>
@@ -112,9 +134,12 @@ internal sealed class EngineLoop : IDisposable
             while (!_stopping)
             {
                 while (_posted.TryDequeue(out var action)) action();
+                var started = Stopwatch.GetTimestamp();
                 var result = _core.Step();
+                if (result is { PromptTokens: 0, Tokens: > 0 }) Decoded?.Invoke(result.Tokens, Stopwatch.GetElapsedTime(started));
                 Tell(result);
                 Load = (_core.Waiting, _core.Running);
+                LetInTurn(_core.ShortOfBlocks?.Spec.Order ?? long.MaxValue);
                 if (result.IsIdle && _posted.IsEmpty && !_stopping) _wake.WaitOne(_core.Waiting > 0 ? BlocksMayBeBack : Idle);
             }
         }
@@ -124,12 +149,20 @@ internal sealed class EngineLoop : IDisposable
             Failed?.Invoke(e);
         }
         lock (_closing) _closed = true;
+        LetInTurn(long.MaxValue);
         while (_posted.TryDequeue(out var action)) action(); // somebody waits for it; no step follows
         _ended.SetResult();
     }
 
+    private void LetInTurn(long shortSince)
+    {
+        if (Interlocked.Exchange(ref _shortSince, shortSince) == shortSince) return;
+        Interlocked.Exchange(ref _turn, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+    }
+
     private void Tell(StepResult result)
     {
+        EngineCounters.Add(ref _counters.TokensComputed, result.Tokens);
         EngineCounters.Add(ref _counters.PromptTokensComputed, result.PromptTokens);
         foreach (var (sequence, token) in result.Outputs) Emit(sequence, token);
         foreach (var sequence in result.Failed)

@@ -8,6 +8,7 @@ internal sealed class PeerEngine : IAsyncDisposable
 {
     private readonly KvPeerLink<KjvBytesKv>[] _links;
     private readonly string _refusal = "";
+    private long _askedTokens;
     private long _bytes;
     private long _requests;
     private long _failures;
@@ -42,8 +43,17 @@ internal sealed class PeerEngine : IAsyncDisposable
         }
     }
 
+    /// <summary>Of those that give something, the first one; null if there is none.</summary>
+    internal RemoteAgent? Agent => _links.Select(link => link.Source).FirstOrDefault(source => source is not null)?.Ranks[0].Remote;
+
+    /// <summary>Tokens of prompts that it was asked for and that have not come.</summary>
+    internal long AskedTokens => Interlocked.Read(ref _askedTokens);
+
     /// <summary>Whether two engines have anything for each other.</summary>
     internal static bool IsComplement(ServingEngineOptions options, EngineRole peer) => Between(options, peer) is { Gives: true } or { Takes: true };
+
+    /// <summary>A prompt is asked for, or (negative) has come or failed.</summary>
+    internal void Asked(int tokens) => Interlocked.Add(ref _askedTokens, tokens);
 
     internal void HandedOver(long bytes)
     {
@@ -61,7 +71,7 @@ internal sealed class PeerEngine : IAsyncDisposable
             : Array.Exists(states, now => now.State is KvPeerLinkState.Lost or KvPeerLinkState.Suspect) ? "lost"
             : "connecting";
         var reason = Array.Find(states, now => now.LastFailure is not null)?.LastFailure?.Message ?? _refusal;
-        var remote = _links.Select(link => link.Source).FirstOrDefault(source => source is not null)?.Ranks[0].Remote;
+        var remote = Agent;
         return new EnginePeer(
             Name, Announced.Incarnation, state, reason.Length > 0 || remote is null ? reason : remote.Reason, remote?.Transport.ToString() ?? "",
             Interlocked.Read(ref _bytes), Interlocked.Read(ref _requests), Interlocked.Read(ref _failures));

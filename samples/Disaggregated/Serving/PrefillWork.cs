@@ -7,7 +7,8 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// A prompt that a decode engine wants: computed once, and written to each of its ranks while it is computed. Has all pushes of it and ends
 /// them, whatever happens.
 /// </summary>
-internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes, ServingEngineOptions options, EngineLoop loop, EngineCounters counters)
+internal sealed class PrefillWork(
+    string name, long order, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes, ServingEngineOptions options, EngineLoop loop, EngineCounters counters)
     : ISequenceOwner
 {
     private readonly TaskCompletionSource<int> _firstToken = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -18,6 +19,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
     private readonly double _askedAt = Clock.Now;
     private readonly long _asked = Stopwatch.GetTimestamp();
     private long _started;
+    private int _cached;
     private Sequence? _sequence; // the loop's
 
     /// <summary>Computes and writes it.</summary>
@@ -28,7 +30,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
         using var stop = CancellationTokenSource.CreateLinkedTokenSource([ending, .. pushes.Select(pair => pair.Push.Stopped)]);
         try
         {
-            var spec = new SequenceSpec(name, message.Prompt, MaxNewTokens: 1) { Pinned = true, KeepBlocks = true, Stored = Stored };
+            var spec = new SequenceSpec(name, message.Prompt, MaxNewTokens: 1) { Order = order, Pinned = true, KeepBlocks = true, Stored = Stored };
             loop.Post(() => Add(spec));
             var writing = _writer.RunAsync(stop.Token);
             var computing = _firstToken.Task.WaitAsync(stop.Token);
@@ -56,7 +58,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
 
     void ISequenceOwner.Admitted(Sequence sequence)
     {
-        _started = Stopwatch.GetTimestamp();
+        (_started, _cached) = (Stopwatch.GetTimestamp(), sequence.CachedTokens);
         try
         {
             foreach (var (rank, push) in pushes) push.Accept(sequence.Leases[rank]);
@@ -103,7 +105,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
         var (transfer, exposed) = _writer.Times;
         var payload = new PromptComputed(
             token, Stopwatch.GetElapsedTime(_asked, _started).TotalMilliseconds, Stopwatch.GetElapsedTime(_started, _writer.ComputedAt).TotalMilliseconds,
-            transfer.TotalMilliseconds, exposed.TotalMilliseconds) { AskedAt = _askedAt }.ToBytes();
+            transfer.TotalMilliseconds, exposed.TotalMilliseconds) { AskedAt = _askedAt, Computed = message.Prompt.Length - _cached, MovingMs = _writer.Moving.TotalMilliseconds }.ToBytes();
         foreach (var (_, push) in pushes) await push.CompleteAsync(payload, cancellation);
     }
 }

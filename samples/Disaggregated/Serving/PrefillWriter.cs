@@ -24,6 +24,8 @@ internal sealed class PrefillWriter(ILookup<int, KvPush> pushes, int ranks, int 
 
     private readonly int[,] _written = new int[ranks, layers]; // blocks
     private readonly List<Task> _writes = [];
+    private int _moving; // on their way
+    private long _movingSince;
     private long _first;
     private long _last;
 
@@ -34,6 +36,9 @@ internal sealed class PrefillWriter(ILookup<int, KvPush> pushes, int ranks, int 
     internal (TimeSpan Whole, TimeSpan Exposed) Times => _last == 0
         ? default
         : (Stopwatch.GetElapsedTime(_first, _last), _last > ComputedAt ? Stopwatch.GetElapsedTime(Math.Max(_first, ComputedAt), _last) : TimeSpan.Zero);
+
+    /// <summary>How long at least one WRITE was on its way.</summary>
+    internal TimeSpan Moving { get; private set; }
 
     /// <summary>So many positions of a layer are in a rank's cache. From any thread, at once back.</summary>
     internal void Stored(int rank, int layer, int positions) => _stored.Writer.TryWrite((rank, layer, positions));
@@ -59,15 +64,38 @@ internal sealed class PrefillWriter(ILookup<int, KvPush> pushes, int ranks, int 
     /// <summary>Complete blocks; a last one that is not full is complete with the prompt.</summary>
     private int BlocksOf(int positions) => positions == promptTokens ? (positions + blockTokens - 1) / blockTokens : positions / blockTokens;
 
+    private void Begin()
+    {
+        lock (_writes)
+        {
+            var now = Stopwatch.GetTimestamp();
+            if (_first == 0) _first = now;
+            if (_moving++ == 0) _movingSince = now;
+        }
+    }
+
+    private void End()
+    {
+        lock (_writes)
+        {
+            _last = Stopwatch.GetTimestamp();
+            if (--_moving == 0) Moving += Stopwatch.GetElapsedTime(_movingSince, _last);
+        }
+    }
+
     private async Task WriteAsync(KvPush push, int layer, int first, int count, CancellationToken cancellation)
     {
         if (first + count <= push.FirstWanted() || push.IsFullHit) return; // cached over there
-        if (_first == 0) _first = Stopwatch.GetTimestamp();
         EngineCounters.Add(ref counters.Writes);
         if (ComputedAt == 0) EngineCounters.Add(ref counters.WritesWhileComputing);
-        await push.WriteLayerBlocksAsync(0, layer, first, count, cancellation);
-        var now = Stopwatch.GetTimestamp();
-        for (var seen = Interlocked.Read(ref _last); seen < now; seen = Interlocked.Read(ref _last))
-            if (Interlocked.CompareExchange(ref _last, now, seen) == seen) break;
+        Begin();
+        try
+        {
+            await push.WriteLayerBlocksAsync(0, layer, first, count, cancellation);
+        }
+        finally
+        {
+            End();
+        }
     }
 }

@@ -28,6 +28,12 @@ internal sealed record PromptMessage(string Engine, int Pushes, int[] Prompt)
 /// <param name="ExposedMs">Of it, what came after the last step's end.</param>
 internal sealed record PromptComputed(int FirstToken, double QueuedMs, double PrefillMs, double TransferMs, double ExposedMs)
 {
+    /// <summary>Tokens that it has computed; the others were cached there.</summary>
+    public int Computed { get; init; }
+
+    /// <summary>How long anything was on its way; unlike <see cref="TransferMs"/> without the time in which the next layer was waited for.</summary>
+    public double MovingMs { get; init; }
+
     /// <summary>When it had been asked, in milliseconds of Unix time by its own clock.</summary>
     public double? AskedAt { get; init; }
 

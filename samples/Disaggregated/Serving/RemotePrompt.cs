@@ -7,8 +7,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// </summary>
 /// <param name="engine">The decode engine.</param>
 /// <param name="request">What is to be answered.</param>
-/// <param name="until">The request's deadline.</param>
-internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request, DateTime until)
+internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
 {
     private readonly BlockHash[] _prefix = engine.HashesOf(request.Spec.Prompt);
 
@@ -22,6 +21,7 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request, 
         request.Emit(new PrefillEvent(Clock.Now, place, why));
         for (var i = 0; i < peers.Count; i++)
         {
+            peers[i].Asked(request.Spec.Prompt.Count);
             try
             {
                 return await GetAsync(peers[i], peers.Count - i, cancellation);
@@ -32,6 +32,10 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request, 
                 EngineCounters.Add(ref engine.Counters.Failovers);
                 var next = i + 1 < peers.Count ? peers[i + 1].Name : engine.Options.Name;
                 request.Emit(new FailoverEvent(Clock.Now, peers[i].Name, next, e.Message));
+            }
+            finally
+            {
+                peers[i].Asked(-request.Spec.Prompt.Count);
             }
         }
         return [];
@@ -46,25 +50,35 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request, 
         var name = engine.NextHandover();
         var payload = new PromptMessage(engine.Options.Name, sources.Sum(source => source.Ranks.Count), [.. request.Spec.Prompt]).ToBytes();
         var (blocks, promptBlocks) = (engine.BlocksFor(request.Spec.MaxPositions), engine.BlocksFor(request.Spec.Prompt.Count));
-        var left = (until - DateTime.UtcNow) / (candidates + 1); // something stays for those after it, and for ourselves
-        var timeout = left < engine.Options.Timeout ? left : engine.Options.Timeout;
-        if (timeout < TimeSpan.FromMilliseconds(1)) timeout = TimeSpan.FromMilliseconds(1);
         var receives = new List<KvReceive>();
         try
         {
+            await engine.Loop.WaitForTurnAsync(request.Spec.Order, cancellation);
             for (var rank = 0; rank < sources.Length; rank++)
                 receives.Add(await engine.Ranks[rank].Consumer!.RequestAsync(
-                    sources[rank], new KvRequest(name, new KvRequestBlocks(blocks, promptBlocks) { Prefix = _prefix }) { Timeout = timeout, Payload = payload }, cancellation));
+                    sources[rank], new KvRequest(name, new KvRequestBlocks(blocks, promptBlocks) { Prefix = _prefix }) { Timeout = request.Left, Payload = payload }, cancellation));
             request.Emit(new ReservedEvent(Clock.Now, blocks, receives.Min(receive => receive.Leases[0].CachedBlocks) * engine.BlockTokens));
-            await FollowLayersAsync(receives, cancellation);
-            Arrived(peer, receives, await CompleteAsync(receives, cancellation), promptBlocks);
+            // Blocks may be waited for as long as the request lives; the engine that was asked then has a time of its own.
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            patience.CancelAfter(Patience(candidates));
+            await FollowLayersAsync(receives, patience.Token);
+            Arrived(peer, receives, await CompleteAsync(receives, patience.Token), promptBlocks);
             return receives;
         }
-        catch
+        catch (Exception e)
         {
             foreach (var receive in receives) receive.Dispose(); // the blocks are free when the peer has confirmed
+            if (e is OperationCanceledException && !cancellation.IsCancellationRequested)
+                throw new KvHandoverException(KvOutcome.TimedOut, $"Engine '{peer.Name}' has not given the prompt's cache in time.", e);
             throw;
         }
+    }
+
+    /// <summary>Something stays for those after it, and for ourselves.</summary>
+    private TimeSpan Patience(int candidates)
+    {
+        var share = request.Left / (candidates + 1);
+        return share < engine.Options.Timeout ? share : engine.Options.Timeout;
     }
 
     private async Task FollowLayersAsync(List<KvReceive> receives, CancellationToken cancellation)
@@ -89,9 +103,15 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request, 
 
     private void Arrived(PeerEngine peer, List<KvReceive> receives, PromptComputed told, int promptBlocks)
     {
-        var bytes = 0L; // an arrival is complete only if exactly so many bytes were counted
-        for (var rank = 0; rank < receives.Count; rank++) bytes += (promptBlocks - receives[rank].Leases[0].CachedBlocks) * engine.Ranks[rank].Pool.BytesPerBlock();
+        var (bytes, largest) = (0L, 0L); // an arrival is complete only if exactly so many bytes were counted
+        for (var rank = 0; rank < receives.Count; rank++)
+        {
+            var moved = (promptBlocks - receives[rank].Leases[0].CachedBlocks) * engine.Ranks[rank].Pool.BytesPerBlock();
+            (bytes, largest) = (bytes + moved, Math.Max(largest, moved));
+        }
         peer.HandedOver(bytes);
+        engine.Advisor.ObserveTransfer(peer.Name, largest, TimeSpan.FromMilliseconds(Math.Max(0, told.MovingMs)));
+        if (told.Computed > 0) engine.Advisor.ObserveRemotePrefill(peer.Name, told.Computed, TimeSpan.FromMilliseconds(Math.Max(0, told.PrefillMs)));
         request.Emit(new ArrivedEvent(Clock.Now, bytes, told.QueuedMs, told.PrefillMs, told.TransferMs, told.ExposedMs) { PrefillAskedAt = told.AskedAt });
     }
 }

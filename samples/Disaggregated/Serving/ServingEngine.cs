@@ -26,6 +26,7 @@ internal sealed partial class ServingEngine : IServingEngine
     private readonly Lock _lock = new();
     private Task[] _reading = [];
     private long _handovers;
+    private long _order;
     private bool _draining;
     private bool _disposed;
 
@@ -37,6 +38,8 @@ internal sealed partial class ServingEngine : IServingEngine
         _core = new EngineCore(model.Model, [.. ranks.Select(rank => rank.Cache)], [.. ranks.Select(rank => rank.Blocks)], _hasher, options.Core);
         Loop = new EngineLoop(options.Name, _core, Counters);
         Loop.Failed += _ => _stopping.CancelAsync();
+        Advisor = new KvAdvisor(KvCacheSize.Of(ranks[0].Pool.Plan), new KvAdvisorOptions { Name = options.Name, Mode = options.Placement, LayerByLayer = true });
+        Loop.Decoded += Advisor.ObserveDecodeStep;
         Peers = new EnginePeers(options, model.Identity.Revision, ranks, exchange);
         _gather = new PrefillGather(options.Timeout, BeginPrefillAsync);
         var endpoint = exchange.Endpoint!;
@@ -57,6 +60,12 @@ internal sealed partial class ServingEngine : IServingEngine
     internal EngineLoop Loop { get; }
 
     internal EnginePeers Peers { get; }
+
+    /// <summary>Learns from every prompt where the next one is computed faster.</summary>
+    internal KvAdvisor Advisor { get; }
+
+    /// <summary>Tokens that went through the model; the warm-up is left out.</summary>
+    internal long TokensComputed => Interlocked.Read(ref Counters.TokensComputed);
 
     internal EngineCounters Counters { get; } = new();
 
@@ -140,6 +149,7 @@ internal sealed partial class ServingEngine : IServingEngine
         foreach (var rank in Ranks) await rank.DisposeAsync();
         Loop.Dispose();
         _core.Dispose();
+        Advisor.Dispose();
         await _exchange.DisposeAsync();
     }
 
@@ -153,6 +163,9 @@ internal sealed partial class ServingEngine : IServingEngine
         _hasher.Chain([.. prompt.Take(hashes.Length * BlockTokens)], hashes);
         return hashes;
     }
+
+    /// <summary>One more that wants blocks.</summary>
+    internal long NextOrder() => Interlocked.Increment(ref _order);
 
     /// <summary>A name for a hand-over that nobody else uses.</summary>
     internal string NextHandover() => $"{Options.Name}/{Announcement.Incarnation}/{Interlocked.Increment(ref _handovers)}";

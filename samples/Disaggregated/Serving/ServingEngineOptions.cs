@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Nixl.Sdk.Serving;
 using Nixl.Sdk.Testing;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
@@ -31,6 +32,9 @@ internal sealed record ServingEngineOptions(string Name, EngineRole Role)
 
     /// <summary>Decides in which order blocks are handed out at the start.</summary>
     public int Seed { get; init; } = 1;
+
+    /// <summary>Who decides whether a prompt goes to a prefill engine. Where most of it is cached here it never does.</summary>
+    public KvAdvisorMode Placement { get; init; }
 
     /// <summary>Where agents log; null: nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; init; }

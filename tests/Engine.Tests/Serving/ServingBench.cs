@@ -33,6 +33,7 @@ internal sealed class ServingBench : IAsyncDisposable
             Transports = _transport == NixlTransports.None ? NixlTransports.All : _transport,
             Fake = _transport == NixlTransports.None ? Network : null,
             Seed = name.Length + ranks,
+            Placement = KvAdvisorMode.AlwaysRemote,
         };
         return _engines[name] = await ServingEngine.StartAsync(configure?.Invoke(options) ?? options, Model).WaitAsync(Soon);
     }

@@ -32,6 +32,15 @@ public sealed class GroupTests
     [Theory, InlineData(1, 1), InlineData(2, 1), InlineData(1, 2)]
     public Task Full_and_sliding_attention_are_pulled(int sourceTp, int targetTp) => MovesAsync<HybridKv>(Backend.Local, sourceTp, targetTp, Hybrid, null);
 
+    [Theory, InlineData(1, 1), InlineData(2, 1), InlineData(1, 2)]
+    public Task Full_and_sliding_attention_are_pulled_layer_by_layer(int sourceTp, int targetTp) => MovesAsync<HybridKv>(Backend.Local, sourceTp, targetTp, Hybrid, null, layers: true);
+
+    [Theory, MemberData(nameof(Backends.All), MemberType = typeof(Backends))]
+    public Task Latents_and_indexer_are_pulled_layer_by_layer(Backend backend) => MovesAsync<TwoGroups>(backend, 1, 1, Mla, null, layers: true);
+
+    [Fact]
+    public Task Layers_that_lie_together_are_pulled_together() => MovesAsync<CrossLayerKv>(Backend.Local, 1, 1, [4], null, layers: true);
+
     [Theory, InlineData(1, 2), InlineData(2, 1)]
     public Task Latents_and_indexer_are_pulled(int sourceTp, int targetTp) => MovesAsync<TwoGroups>(Backend.Local, sourceTp, targetTp, Mla, null);
 
@@ -80,20 +89,20 @@ public sealed class GroupTests
         for (var layer = 0; layer < 5; layer++) await push.WriteLayerAsync(layer);
     }
 
-    private static async Task MovesAsync<TLayout>(Backend backend, int sourceTp, int targetTp, int[] blocks, Func<KvPush, Task>? write)
+    private static async Task MovesAsync<TLayout>(Backend backend, int sourceTp, int targetTp, int[] blocks, Func<KvPush, Task>? write, bool layers = false)
         where TLayout : IKvLayout<TLayout>
     {
         await using var fleet = await ServingFleet<TLayout, TLayout>.CreateAsync(backend, sourceTp, targetTp);
-        for (var round = 0; round < 2; round++) await MoveAsync(fleet, blocks, write, [0, 0], [[], []]);
+        for (var round = 0; round < 2; round++) await MoveAsync(fleet, blocks, write, new int[blocks.Length], [.. blocks.Select(static _ => Array.Empty<BlockHash>())], layers);
     }
 
     // By push, or, without a way to write, by pull.
-    private static async Task MoveAsync<TLayout>(ServingFleet<TLayout, TLayout> fleet, int[] blocks, Func<KvPush, Task>? write, int[] cached, BlockHash[][] hashes)
+    private static async Task MoveAsync<TLayout>(ServingFleet<TLayout, TLayout> fleet, int[] blocks, Func<KvPush, Task>? write, int[] cached, BlockHash[][] hashes, bool layers = false)
         where TLayout : IKvLayout<TLayout>
     {
         fleet.Pools.Fill(0, blocks[0] + cached[0]);
         var own = fleet.ComputeGroups(blocks);
-        var request = new KvRequest("r", [.. blocks.Select((count, group) => new KvRequestBlocks(count + group, count) { Prefix = hashes[group] })]);
+        var request = new KvRequest("r", [.. blocks.Select((count, group) => new KvRequestBlocks(count + group, count) { Prefix = hashes[group] })]) { LayerByLayer = layers };
         var expected = fleet.Pools.Targets.Select(PoolBytes.Copy).ToArray();
         var receives = write is null ? await PullAsync(fleet, own, request) : await PushAsync(fleet, own, request, write, (rank, receive) => Expect(rank, receive));
         for (var rank = 0; rank < receives.Count; rank++)

@@ -52,6 +52,7 @@ public sealed class PeerLinkTests
         var (p, d) = (Pair.UniqueName("p"), Pair.UniqueName("d"));
         await using var prefill = await Engine.StartAsync(p, exchange, fake);
         await using var link = new KvPeerLink<SplitKv>(prefill.Pool, exchange, [new KvPeerRank(d)], prefill.Producer, prefill.Consumer, Quick);
+        PeerIdentity? earlier = null;
         for (var life = 1; life <= 2; life++)
         {
             await using var decode = await Engine.StartAsync(d, exchange, fake);
@@ -60,6 +61,9 @@ public sealed class PeerLinkTests
             await link.WaitConnectedAsync(Deadlines.Soon);
             await MovesAsync(prefill, decode, back.Source!, life);
             await MovesAsync(decode, prefill, link.Source!, life + 10);
+            if (earlier is { } gone) Assert.False(((IKvRole)prefill.Producer).WouldTake(gone, "kv"));
+            earlier = new PeerIdentity(d, decode.Agent.Incarnation);
+            Assert.True(((IKvRole)prefill.Producer).WouldTake(earlier.Value, "kv"));
         }
     }
 
