@@ -7,8 +7,8 @@ internal sealed class HandoverFigures(string name)
     {
         yield return Share("handover_share", alone, parts => parts.Overhead, "everything in TTFT that is neither queue, nor computing, nor copying; one request at a time") with { AtMost = 0.1 };
         yield return Share("handover_share.loaded", loaded, parts => parts.Overhead, "the same under the open loop: it has the waiting for a processor in it");
-        yield return Share("transfer_share", alone, parts => parts.Transfer, "KV transfer, hidden or not, as a share of TTFT");
-        yield return new Figure($"{name}.transfer_hidden", 1 - (alone.Sum(parts => parts.Copy) / alone.Sum(parts => parts.Transfer)), "ratio")
+        yield return Share("transfer_share", alone, parts => parts.Moving, "KV transfer (any bytes on their way), hidden or not, as a share of TTFT");
+        yield return new Figure($"{name}.transfer_hidden", 1 - (alone.Sum(parts => parts.Copy) / alone.Sum(parts => parts.Moving)), "ratio")
         {
             Note = "share of the transfer that came before the prompt's last step had ended",
         };

@@ -39,8 +39,8 @@ internal sealed record HandoverParts
     /// <summary>Through the router to the client.</summary>
     public required double Back { get; init; }
 
-    /// <summary>The whole transfer, the hidden part too.</summary>
-    public required double Transfer { get; init; }
+    /// <summary>How long any bytes were on their way, the hidden part too.</summary>
+    public required double Moving { get; init; }
 
     public double Whole => Router + Choice + Request + Queue + Compute + Copy + End + FirstToken + Back;
 
@@ -56,7 +56,7 @@ internal sealed record HandoverParts
         {
             Router = over.Taken - answer.Started, Choice = over.Chosen - over.Taken, Request = over.Asked - over.Chosen, Queue = over.QueuedMs,
             Compute = over.PrefillMs, Copy = over.ExposedMs, End = over.Arrived - (began + over.PrefillMs + over.ExposedMs), FirstToken = first - over.Arrived,
-            Back = answer.TokenTimes[0] - first, Transfer = over.TransferMs,
+            Back = answer.TokenTimes[0] - first, Moving = over.MovingMs,
         };
     }
 
@@ -69,7 +69,7 @@ internal sealed record HandoverParts
         {
             Router = Mean(parts => parts.Router), Choice = Mean(parts => parts.Choice), Request = Mean(parts => parts.Request), Queue = Mean(parts => parts.Queue),
             Compute = Mean(parts => parts.Compute), Copy = Mean(parts => parts.Copy), End = Mean(parts => parts.End),
-            FirstToken = Mean(parts => parts.FirstToken), Back = Mean(parts => parts.Back), Transfer = Mean(parts => parts.Transfer),
+            FirstToken = Mean(parts => parts.FirstToken), Back = Mean(parts => parts.Back), Moving = Mean(parts => parts.Moving),
         };
 
         double Mean(Func<HandoverParts, double> part) => fifth.Average(part);

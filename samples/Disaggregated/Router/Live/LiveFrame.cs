@@ -35,8 +35,10 @@ internal sealed record LiveRequest(
 /// <param name="PrefillMs">How long it computed.</param>
 /// <param name="TransferMs">From the first byte's post to the last one's success.</param>
 /// <param name="ExposedMs">Of it, what came after the computing.</param>
+/// <param name="MovingMs">Of it, how long any bytes were on their way.</param>
 internal sealed record LiveHandover(
-    double Taken, double Chosen, double Asked, double Arrived, double QueuedMs, double PrefillMs, double TransferMs, double ExposedMs);
+    double Taken, double Chosen, double Asked, double Arrived, double QueuedMs, double PrefillMs, double TransferMs, double ExposedMs,
+    double MovingMs);
 
 /// <summary>
 /// A part of a time line: queued, prefillQueued, prefill, transfer or decode. It has no <c>End</c> while it lasts, and is <c>Failed</c> if its engine

@@ -92,7 +92,8 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
     {
         _bytes += arrived.Bytes;
         _handover = new LiveHandover(
-            _taken, _chosen, arrived.PrefillAskedAt ?? _chosen, arrived.At, arrived.PrefillQueuedMs, arrived.PrefillMs, arrived.TransferMs, arrived.ExposedTransferMs);
+            _taken, _chosen, arrived.PrefillAskedAt ?? _chosen, arrived.At, arrived.PrefillQueuedMs, arrived.PrefillMs, arrived.TransferMs, arrived.ExposedTransferMs,
+            arrived.MovingMs);
         var engine = _prefill;
         var floor = _spans is [.., var last] ? last.End ?? last.Start : _created;
         if (_spans is [.., { Kind: "prefill", End: null }]) _spans.RemoveAt(_spans.Count - 1);
