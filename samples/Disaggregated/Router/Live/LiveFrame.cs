@@ -24,6 +24,9 @@ internal sealed record LiveRequest(
 {
     /// <summary>The way through a prefill engine, once it is over; null if there was none.</summary>
     public LiveHandover? Handover { get; init; }
+
+    /// <summary>When the router had the first token; <see cref="FirstToken"/> is when the engine gave it out.</summary>
+    public double? FirstTokenSeen { get; init; }
 }
 
 /// <summary>The moments of a hand-over, for whoever wants to know where the time went.</summary>
