@@ -108,9 +108,30 @@ internal sealed class AgentRuntime
     /// <summary>The peer that sent a notification, if this agent is connected to it.</summary>
     public RemoteAgent? FindPeer(string name, ulong incarnation)
     {
+        RemoteAgent? gone = null;
         foreach (var peer in _peers.Values)
-            if (peer.Incarnation == incarnation && peer.Name == name) return peer;
-        return null;
+        {
+            if (peer.Incarnation != incarnation || peer.Name != name) continue;
+            // The connection may have broken and been made anew: then the same incarnation is there twice.
+            if (peer.State is not (PeerState.Disconnected or PeerState.Invalidated)) return peer;
+            gone = peer;
+        }
+        return gone;
+    }
+
+    /// <summary>A connect has failed. A peer that has ended without ever being connected is of no use to anybody.</summary>
+    public void ForgetFailed(RemoteAgent peer)
+    {
+        if (!Gate.TryEnter()) return;
+        try
+        {
+            peer.Refresh();
+        }
+        finally
+        {
+            Gate.Exit();
+        }
+        if (!peer.HasMetadata && peer.State is PeerState.Disconnected or PeerState.Invalidated) _peers.TryRemove(new(peer.Id, peer));
     }
 
     /// <summary>A new incarnation has invalidated the earlier ones of the same name.</summary>
@@ -164,6 +185,8 @@ internal sealed class AgentRuntime
             Log.PeerChanged(peer, state, reason);
         else
             Log.PeerLost(peer, state, reason);
+        if (state is PeerState.Disconnected or PeerState.Invalidated)
+            _peers.TryRemove(e.Peer, out _); // final, and told below: whoever has it keeps it
         _changes.Add(new PeerStateChangedEventArgs(peer, state, reason));
     }
 }

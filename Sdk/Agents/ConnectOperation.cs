@@ -25,6 +25,12 @@ internal sealed class ConnectOperation : IValueTaskSource, IOperationOwner
     /// <summary>Known once the core has accepted the metadata.</summary>
     public RemoteAgent Peer => _peer ?? throw new InvalidOperationException("Not started.");
 
+    /// <summary>The core has accepted the metadata, but not the connect.</summary>
+    public void Failed()
+    {
+        if (_peer is not null) _runtime.ForgetFailed(_peer);
+    }
+
     public ValueTask StartAsync(ReadOnlySpan<byte> blob, NixlTransports transports, ulong timeoutNs, CancellationToken token)
     {
         var userData = _slot.Begin(token);

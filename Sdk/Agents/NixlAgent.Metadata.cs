@@ -62,8 +62,16 @@ public sealed partial class NixlAgent
         var transports = options?.Transports ?? Runtime.Options.Transports;
         var decoded = MetadataCodec.Decode(metadata.Span, Runtime.MetadataOptions, recipient: Name);
         var operation = new ConnectOperation(Runtime, decoded.Agent);
-        await operation.StartAsync(
-            decoded.NativeBlob.Span, transports, Durations.ToNanoseconds(options?.Timeout ?? TimeSpan.Zero), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await operation.StartAsync(
+                decoded.NativeBlob.Span, transports, Durations.ToNanoseconds(options?.Timeout ?? TimeSpan.Zero), cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            operation.Failed();
+            throw;
+        }
         var peer = operation.Peer;
         Runtime.Gate.Enter();
         try

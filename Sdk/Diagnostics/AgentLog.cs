@@ -43,6 +43,16 @@ internal sealed partial class AgentLog(ILogger logger, string agent)
 
     public void DispatchFailed(Exception exception) => DispatchFailed(exception, agent);
 
+    public void LinkChanged(Serving.KvPeerLink link, Serving.KvPeerLinkStatus status)
+    {
+        if (status.State is Serving.KvPeerLinkState.Lost or Serving.KvPeerLinkState.Refused or Serving.KvPeerLinkState.Suspect)
+            LinkTroubled(status.LastFailure, link, status.State);
+        else
+            LinkChanged(link, status.State, status.ConnectedRanks, status.Ranks, status.Attempts);
+    }
+
+    public void LinkHandlerFailed(Exception exception) => LinkHandlerFailed(exception, agent);
+
     /// <summary>Says how a pool with another placement is written to; small pieces are slow, which is never silent.</summary>
     public void Resharded(KvPool pool, RemoteAgent peer, string remotePool, Planning.ReshardRoute route)
     {
@@ -107,4 +117,13 @@ internal sealed partial class AgentLog(ILogger logger, string agent)
     [LoggerMessage(14, LogLevel.Information,
         "Agent {Agent}: pool {Pool} has nothing to write to pool {RemotePool} of {Peer}, group {Group}: another rank gives it")]
     private partial void NothingToWrite(string agent, string pool, string remotePool, string peer, string group);
+
+    [LoggerMessage(16, LogLevel.Information, "{Link} is {State}: {Connected} of {Ranks} ranks, {Attempts} attempts")]
+    private partial void LinkChanged(Serving.KvPeerLink link, Serving.KvPeerLinkState state, int connected, int ranks, long attempts);
+
+    [LoggerMessage(17, LogLevel.Warning, "{Link} is {State}")]
+    private partial void LinkTroubled(Exception? exception, Serving.KvPeerLink link, Serving.KvPeerLinkState state);
+
+    [LoggerMessage(18, LogLevel.Error, "Agent {Agent}: a handler of a link's Changed threw")]
+    private partial void LinkHandlerFailed(Exception exception, string agent);
 }

@@ -13,10 +13,7 @@ public sealed partial class DirectMetadataExchange
     {
         ExchangeChecks.Name(agent);
         ExchangeChecks.Timeout(timeout);
-        if (!_peers.TryGetValue(agent, out var endpoint))
-            throw new MetadataExchangeException(NixlStatus.NotFound,
-                $"It is not known where agent '{agent}' listens; call AddPeer(\"{agent}\", host, port) first.", agent);
-        return FetchAsync(agent, endpoint, timeout, cancellationToken);
+        return FetchAsync(agent, EndpointOf(agent), timeout, cancellationToken);
     }
 
     /// <summary>Gets a peer's metadata from where its exchange listens, waiting until it is offered there.</summary>
@@ -33,6 +30,31 @@ public sealed partial class DirectMetadataExchange
         ExchangeChecks.Timeout(timeout);
         return FetchAsync(agent, MakeEndpoint(host, port), timeout, cancellationToken);
     }
+
+    /// <summary>Asks once: whoever calls has pauses of its own between attempts.</summary>
+    /// <param name="agent">The peer's name.</param>
+    /// <param name="host">Null for where <see cref="AddPeer"/> says.</param>
+    /// <param name="port">Port, 1 to 65,535; 0 without a host.</param>
+    /// <param name="timeout">Longest wait.</param>
+    /// <param name="cancellationToken">Gives up earlier.</param>
+    internal async ValueTask<byte[]> FetchOnceAsync(string agent, string? host, int port, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        var endpoint = host is null ? EndpointOf(agent) : MakeEndpoint(host, port);
+        using var deadline = new CancellationTokenSource(timeout, _options.TimeProvider);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, _stopping.Token, cancellationToken);
+        try
+        {
+            return await FetchOnceAsync(agent, endpoint, linked.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            throw GaveUp(agent, endpoint, timeout, null, cancellationToken);
+        }
+    }
+
+    private DnsEndPoint EndpointOf(string agent) => _peers.TryGetValue(agent, out var endpoint) ? endpoint : throw new MetadataExchangeException(
+        NixlStatus.NotFound, $"It is not known where agent '{agent}' listens; call AddPeer(\"{agent}\", host, port) first.", agent);
 
     private async ValueTask<byte[]> FetchAsync(string agent, DnsEndPoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
     {

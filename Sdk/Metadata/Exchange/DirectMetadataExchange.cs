@@ -99,7 +99,7 @@ public sealed partial class DirectMetadataExchange : IMetadataExchange
         _stopping.Dispose();
     }
 
-    private static DnsEndPoint MakeEndpoint(string host, int port)
+    internal static DnsEndPoint MakeEndpoint(string host, int port)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(host);
         if (port is < 1 or > IPEndPoint.MaxPort)

@@ -1,0 +1,174 @@
+using Nixl.Sdk.Metadata;
+using Nixl.Sdk.Planning;
+
+namespace Nixl.Sdk.Serving;
+
+/// <summary>One rank of a remote engine: connected, watched, dropped when it is gone, and connected again. One task's own; others read.</summary>
+internal sealed class KvRankLink<TLayout>(
+    KvPool<TLayout> local, IMetadataExchange exchange, KvPeerRank rank, KvPeerLinkOptions options, KvPeerLink<TLayout> owner)
+    where TLayout : IKvLayout<TLayout>
+{
+    // Changes of state wake the task at once; this is for what no event tells.
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    private readonly KvClock _clock = new(options.TimeProvider);
+    private volatile TaskCompletionSource _changed = NewSignal();
+    private volatile RemoteKvPool<TLayout>? _pool;
+    private volatile bool _refused;
+    private volatile bool _suspect;
+    private long _attempts;
+    private long _losses;
+
+    /// <summary>Null unless connected.</summary>
+    public RemoteKvPool<TLayout>? Pool => _pool;
+
+    /// <summary>It is there and does not fit.</summary>
+    public bool IsRefused => _refused;
+
+    public bool IsSuspect => _suspect;
+
+    public long Attempts => Interlocked.Read(ref _attempts);
+
+    public long Losses => Interlocked.Read(ref _losses);
+
+    /// <summary>Until the token, or until the agent ends.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        var backoff = new Backoff(options);
+        local.Agent.PeerStateChanged += OnPeerStateChanged;
+        try
+        {
+            while (!stop.IsCancellationRequested && !local.Agent.IsDisposed)
+            {
+                if (await TryConnectAsync(stop).ConfigureAwait(false) is { } pool)
+                {
+                    var since = _clock.Now;
+                    await HoldAsync(pool, stop).ConfigureAwait(false);
+                    // A peer that is lost again and again is not asked without pause.
+                    if (options.TimeProvider.GetElapsedTime(since) > options.MaxBackoff) backoff.Reset();
+                }
+                await Task.Delay(backoff.Next(longest: _refused), options.TimeProvider, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+        finally
+        {
+            local.Agent.PeerStateChanged -= OnPeerStateChanged;
+        }
+    }
+
+    private async Task<RemoteKvPool<TLayout>?> TryConnectAsync(CancellationToken stop)
+    {
+        Interlocked.Increment(ref _attempts);
+        try
+        {
+            var until = _clock.After(options.AttemptTimeout);
+            var metadata = await FetchAsync(options.AttemptTimeout, stop).ConfigureAwait(false);
+            var connecting = MetadataExchangeExtensions.ConnectNamedAsync(local.Agent, metadata, rank.Agent, _clock.Until(until), options.AttemptTimeout, stop);
+            var pool = local.Connect(await connecting.AsTask().WaitAsync(stop).ConfigureAwait(false), options.Pool);
+            (_pool, _refused, _suspect) = (pool, false, false);
+            if (owner.Connected(pool)) return pool;
+            await DropAsync(pool, new ObjectDisposedException(nameof(KvPeerLink))).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // Whatever goes wrong, the next attempt may succeed; a link that ends silently would never come back.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            if (stop.IsCancellationRequested) return null;
+            _refused = DoesNotFit(exception);
+            owner.Failed(exception);
+        }
+        return null;
+    }
+
+    private async Task<byte[]> FetchAsync(TimeSpan timeout, CancellationToken stop)
+    {
+        // One question each: the pauses between them are ours.
+        var fetching = exchange is DirectMetadataExchange direct
+            ? direct.FetchOnceAsync(rank.Agent, rank.Host, rank.Port, timeout, stop)
+            : exchange.FetchAsync(rank.Agent, timeout, stop);
+        try
+        {
+            // An exchange should keep its own deadline, and says more about why.
+            return await fetching.AsTask().WaitAsync(timeout + Tick, options.TimeProvider, stop).ConfigureAwait(false);
+        }
+        catch (TimeoutException hangs)
+        {
+            throw new MetadataExchangeException(NixlStatus.Timeout, $"The metadata exchange ({exchange.GetType().Name}) neither gave the metadata of agent '{rank.Agent}' nor gave up within {timeout}.", rank.Agent, hangs);
+        }
+    }
+
+    // Until the rank is gone or the token.
+    private async Task HoldAsync(RemoteKvPool<TLayout> pool, CancellationToken stop)
+    {
+        var (suspicion, nextQuestion) = (new Backoff(options), 0L);
+        while (true)
+        {
+            var changed = _changed; // before the look
+            var state = pool.Remote.State;
+            if (stop.IsCancellationRequested || local.Agent.IsDisposed || state is PeerState.Disconnected or PeerState.Invalidated) break;
+            if (_suspect != (state == PeerState.Suspect))
+            {
+                _suspect = !_suspect;
+                suspicion.Reset();
+                owner.Look();
+            }
+            // A host that was lost says no goodbye: when the rank is there again, only its metadata tells.
+            if (_suspect && _clock.Now >= nextQuestion)
+            {
+                if (await IsAnotherLifeAsync(pool.Remote, stop).ConfigureAwait(false))
+                {
+                    Invalidate(pool.Remote);
+                    break;
+                }
+                nextQuestion = _clock.After(suspicion.Next(longest: false));
+            }
+            await changed.Task.WaitAsync(Tick, options.TimeProvider, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        await DropAsync(pool, new PeerDisconnectedException(NixlStatus.RemoteDisconnect, $"'{pool.Remote.Name}' is {pool.Remote.State}: {pool.Remote.Reason}") { Peer = pool.Remote.Name }).ConfigureAwait(false);
+    }
+
+    private async Task<bool> IsAnotherLifeAsync(RemoteAgent remote, CancellationToken stop)
+    {
+        try
+        {
+            var metadata = await FetchAsync(Tick, stop).ConfigureAwait(false);
+            return MetadataCodec.Decode(metadata, local.Agent.Runtime.MetadataOptions, local.Agent.Name) is { } now && now.Agent == remote.Name && now.Incarnation != remote.Incarnation;
+        }
+        catch (Exception e) when (e is NixlException or OperationCanceledException or ObjectDisposedException or IOException)
+        {
+            return false; // nobody answers: still nothing but silence
+        }
+    }
+
+    // First nothing new begins, then the prepared lists go; what the transport still touches keeps them until then.
+    private async Task DropAsync(RemoteKvPool<TLayout> pool, Exception reason)
+    {
+        (_pool, _suspect) = (null, false);
+        if (!owner.IsEnding) Interlocked.Increment(ref _losses);
+        owner.Dropped(pool, reason);
+        await pool.DisposeAsync().AsTask().WaitAsync(local.Agent.Runtime.Options.QuiesceGrace + Tick, options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private void Invalidate(RemoteAgent remote)
+    {
+        try
+        {
+            local.Agent.Invalidate(remote);
+        }
+        catch (Exception e) when (e is NixlException or ObjectDisposedException)
+        {
+            // Somebody else has, or the agent ends.
+        }
+    }
+
+    // To ask soon again is pointless: somebody has to start one of the two with something else.
+    private static bool DoesNotFit(Exception exception) =>
+        exception is LayoutMismatchException or NotSupportedException or LayoutException or MetadataExchangeException { Status: NixlStatus.Permission or NixlStatus.Mismatch };
+
+    private void OnPeerStateChanged(object? sender, PeerStateChangedEventArgs change)
+    {
+        if (change.Peer.Name == rank.Agent) Interlocked.Exchange(ref _changed, NewSignal()).TrySetResult();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
