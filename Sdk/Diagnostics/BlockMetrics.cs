@@ -6,8 +6,7 @@ namespace Nixl.Sdk.Diagnostics;
 /// <summary>Block pools in the meter "Nixl.Sdk": read from snapshots when somebody collects, so that a change of a block costs nothing.</summary>
 internal static class BlockMetrics
 {
-    private static readonly Lock Sync = new();
-    private static readonly List<WeakReference<BlockPool>> Pools = []; // a forgotten pool is no leak
+    private static readonly Watched<BlockPool> Pools = new();
 
     static BlockMetrics()
     {
@@ -20,30 +19,15 @@ internal static class BlockMetrics
 
     private delegate long Reading(in BlockPoolSnapshot snapshot);
 
-    public static void Add(BlockPool pool)
-    {
-        lock (Sync) Pools.Add(new WeakReference<BlockPool>(pool));
-    }
+    public static void Add(BlockPool pool) => Pools.Add(pool);
 
-    public static void Remove(BlockPool pool)
-    {
-        lock (Sync) Pools.RemoveAll(other => !other.TryGetTarget(out var target) || target == pool);
-    }
+    public static void Remove(BlockPool pool) => Pools.Remove(pool);
 
-    private static List<BlockPool> Living()
-    {
-        lock (Sync)
-        {
-            Pools.RemoveAll(static other => !other.TryGetTarget(out _));
-            return [.. Pools.Select(static other => other.TryGetTarget(out var pool) ? pool : null).OfType<BlockPool>()];
-        }
-    }
-
-    private static IEnumerable<Measurement<long>> Read(Reading reading) => Living().Select(pool => new Measurement<long>(reading(pool.Snapshot()), Tag(pool)));
+    private static IEnumerable<Measurement<long>> Read(Reading reading) => Pools.Living().Select(pool => new Measurement<long>(reading(pool.Snapshot()), Tag(pool)));
 
     private static IEnumerable<Measurement<long>> ReadBlocks()
     {
-        foreach (var pool in Living())
+        foreach (var pool in Pools.Living())
         {
             var s = pool.Snapshot();
             yield return Of("free", s.Free);
@@ -60,7 +44,7 @@ internal static class BlockMetrics
 
     private static IEnumerable<Measurement<long>> ReadRefused()
     {
-        foreach (var pool in Living())
+        foreach (var pool in Pools.Living())
         {
             var s = pool.Snapshot();
             yield return Of("unknown", s.RefusedUnknown);

@@ -50,6 +50,9 @@ public sealed partial class KvConnector : IAsyncDisposable
 
     internal KvClock Clock { get; }
 
+    /// <summary>For tests.</summary>
+    internal ICollection<ulong> GivenIds => _given.Keys;
+
     internal bool IsDisposed => _disposed != 0;
 
     /// <summary>Starts to read an agent's notifications.</summary>

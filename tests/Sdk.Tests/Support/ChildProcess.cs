@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace Nixl.Sdk.Tests.Support;
 
@@ -7,6 +8,7 @@ internal sealed class ChildProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly Task<string> _errors;
+    private bool _disposed;
 
     private ChildProcess(Process process)
     {
@@ -61,11 +63,31 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>SIGKILL: no goodbye.</summary>
     public void Kill() => _process.Kill();
 
+    /// <summary>SIGSTOP: it hangs, and its connections live. Dispose the result for SIGCONT.</summary>
+    public IDisposable Stop()
+    {
+        Assert.Equal(0, Signal(Id, 19));
+        return new Stopped(Id);
+    }
+
     public async ValueTask DisposeAsync()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         if (!_process.HasExited)
             _process.Kill();
         await _process.WaitForExitAsync().SoonAsync();
         _process.Dispose();
     }
+
+    private sealed class Stopped(int process) : IDisposable
+    {
+        public void Dispose() => Assert.Equal(0, Signal(process, 18));
+    }
+
+#pragma warning disable CA5392, SYSLIB1054 // libc.
+    [DllImport("libc", EntryPoint = "kill")]
+    private static extern int Signal(int process, int signal);
+#pragma warning restore CA5392, SYSLIB1054
 }
