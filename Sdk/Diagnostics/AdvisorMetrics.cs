@@ -9,7 +9,7 @@ internal static class AdvisorMetrics
     private static readonly Watched<KvAdvisor> Advisors = new();
 
     static AdvisorMetrics() =>
-        NixlMetrics.Meter.CreateObservableCounter("nixl.kv.advice", Read, "{request}", "Prompts by where advisors have placed their prefill, and why");
+        Instruments.Make(static meter => meter.CreateObservableCounter("nixl.kv.advice", Read, "{request}", "Prompts by where advisors have placed their prefill, and why"));
 
     public static void Add(KvAdvisor advisor) => Advisors.Add(advisor);
 

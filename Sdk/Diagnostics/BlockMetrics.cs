@@ -10,11 +10,11 @@ internal static class BlockMetrics
 
     static BlockMetrics()
     {
-        NixlMetrics.Meter.CreateObservableGauge("nixl.blocks", ReadBlocks, "{block}", "Blocks by state");
-        NixlMetrics.Meter.CreateObservableGauge("nixl.blocks.waiting", () => Read(static (in BlockPoolSnapshot s) => s.Waiting), "{reservation}", "Reservations that wait for blocks");
-        NixlMetrics.Meter.CreateObservableCounter("nixl.blocks.prefix.asked", () => Read(static (in BlockPoolSnapshot s) => s.PrefixBlocksAsked), "{block}", "Prefix blocks that reservations asked for");
-        NixlMetrics.Meter.CreateObservableCounter("nixl.blocks.prefix.hit", () => Read(static (in BlockPoolSnapshot s) => s.PrefixBlocksHit), "{block}", "Prefix blocks that were there");
-        NixlMetrics.Meter.CreateObservableCounter("nixl.leases.refused", ReadRefused, "{message}", "Messages about leases that were refused");
+        Instruments.Make(static meter => meter.CreateObservableGauge("nixl.blocks", ReadBlocks, "{block}", "Blocks by state"));
+        Instruments.Make(static meter => meter.CreateObservableGauge("nixl.blocks.waiting", () => Read(static (in BlockPoolSnapshot s) => s.Waiting), "{reservation}", "Reservations that wait for blocks"));
+        Instruments.Make(static meter => meter.CreateObservableCounter("nixl.blocks.prefix.asked", () => Read(static (in BlockPoolSnapshot s) => s.PrefixBlocksAsked), "{block}", "Prefix blocks that reservations asked for"));
+        Instruments.Make(static meter => meter.CreateObservableCounter("nixl.blocks.prefix.hit", () => Read(static (in BlockPoolSnapshot s) => s.PrefixBlocksHit), "{block}", "Prefix blocks that were there"));
+        Instruments.Make(static meter => meter.CreateObservableCounter("nixl.leases.refused", ReadRefused, "{message}", "Messages about leases that were refused"));
     }
 
     private delegate long Reading(in BlockPoolSnapshot snapshot);

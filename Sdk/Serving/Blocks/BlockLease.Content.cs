@@ -37,7 +37,7 @@ public sealed partial class BlockLease
         {
             CheckServed();
             var coverage = Expected();
-            if (coverage.Plan.Layers.AsSpan().BinarySearch(layer) < 0)
+            if (!coverage.Plan.Layers.AsSpan().Contains(layer))
                 throw new ArgumentOutOfRangeException(nameof(layer), layer, $"This rank holds no such layer of group {coverage.Plan.Group}.");
             return coverage.IsLayerComplete(layer);
         }

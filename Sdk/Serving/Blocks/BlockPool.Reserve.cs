@@ -5,6 +5,7 @@ public sealed partial class BlockPool
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(uint.MaxValue - 1); // a timer's limit
 
     private readonly LinkedList<BlockWaiter> _waiting = new(); // first come, first served
+    private readonly HashSet<BlockHash> _distinct = []; // empty but while a prefix is checked
 
     /// <summary>Takes blocks if they are there and nobody waits.</summary>
     /// <param name="count">Blocks in all, at least 1, cached ones included.</param>
@@ -12,12 +13,14 @@ public sealed partial class BlockPool
     /// the first that is not. To compute at least one token, leave out the hash of the last block.</param>
     /// <returns>The lease, or null: all or nothing.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The pool never has so many.</exception>
+    /// <exception cref="ArgumentException">A hash comes twice, or there are more than blocks.</exception>
     public BlockLease? TryReserve(int count, params ReadOnlySpan<BlockHash> prefix)
     {
         Check(count, prefix);
         lock (Sync)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            CheckDistinct(prefix);
             return _waiting.Count > 0 ? null : TryTake(count, prefix);
         }
     }
@@ -29,6 +32,7 @@ public sealed partial class BlockPool
     /// <param name="prefix">Hashes of the prompt's full blocks, from the first; looked up when the turn comes.</param>
     /// <returns>The lease: all or nothing. Await it, and dispose what it gives.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The pool never has so many, or the time-out is none or endless.</exception>
+    /// <exception cref="ArgumentException">A hash comes twice, or there are more than blocks.</exception>
     /// <exception cref="BlocksExhaustedException">By the await: the time passed; the message says who holds the blocks.</exception>
     /// <exception cref="OperationCanceledException">By the await: cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The pool is disposed.</exception>
@@ -42,6 +46,7 @@ public sealed partial class BlockPool
         lock (Sync)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            CheckDistinct(prefix);
             if (_waiting.Count == 0 && TryTake(count, prefix) is { } lease) return new ValueTask<BlockLease>(lease);
             waiter = new BlockWaiter(this, count, prefix.ToArray());
             _waiting.AddLast(waiter.Node);
@@ -106,6 +111,14 @@ public sealed partial class BlockPool
             throw new ArgumentOutOfRangeException(nameof(count), count, $"Pool '{Name}' has {Blocks} blocks in all; shorten the request or make the pool larger.");
         if (prefix.Length > count)
             throw new ArgumentException($"{prefix.Length} prefix hashes for {count} blocks; give at most one for each.", nameof(prefix));
+    }
+
+    // One block at two positions of a lease would be written twice, and hold two sets of tokens.
+    private void CheckDistinct(ReadOnlySpan<BlockHash> prefix)
+    {
+        _distinct.Clear();
+        for (var i = 0; i < prefix.Length; i++)
+            if (!_distinct.Add(prefix[i])) throw new ArgumentException($"Prefix hash {i} comes twice. A block's hash has all tokens before it in it, as BlockHasher.Chain makes them, so that no two of a prompt are alike.", nameof(prefix));
     }
 
     private BlocksExhaustedException Exhausted(int count)

@@ -7,6 +7,8 @@ internal readonly struct KvClock(TimeProvider time)
 
     public long After(TimeSpan duration) => Now + (long)(duration.TotalSeconds * time.TimestampFrequency);
 
+    public TimeSpan Since(long moment) => time.GetElapsedTime(moment);
+
     /// <summary>What is left until then; less than nothing if it has passed.</summary>
     public TimeSpan Until(long moment) => time.GetElapsedTime(Now, moment);
 }

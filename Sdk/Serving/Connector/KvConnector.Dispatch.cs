@@ -11,6 +11,7 @@ public sealed partial class KvConnector
     private long _notGranted;
     private long _refused;
 
+    private readonly KvPartBook _parts = new();
     private readonly RecentCancels _cancelled = new(); // dispatcher only
 
     private async Task DispatchAsync()
@@ -89,7 +90,10 @@ public sealed partial class KvConnector
             switch (KvMessageCodec.TryDecode(payload))
             {
                 case KvAccessMessage access:
-                    Begin(info, access);
+                    Begin(info, access, 0);
+                    break;
+                case KvPartMessage part:
+                    Assemble(info, part);
                     break;
                 case KvWroteMessage wrote:
                     if (Find(wrote.Id, info) is { } written) Wrote(written, info, wrote);
@@ -129,7 +133,7 @@ public sealed partial class KvConnector
         return null;
     }
 
-    private void Begin(in NotificationInfo info, KvAccessMessage access)
+    private void Begin(in NotificationInfo info, KvAccessMessage access, int longBytes)
     {
         if (Agent.Runtime.FindPeer(info.Sender, info.SenderIncarnation) is not { } giver)
         {
@@ -141,7 +145,7 @@ public sealed partial class KvConnector
             Interlocked.Increment(ref _late); // and that it has ended was told
             return;
         }
-        var held = new KvHeld(this, giver, access);
+        var held = new KvHeld(this, giver, access, longBytes);
         if (!_held.TryAdd((held.Identity, access.Id), held))
         {
             Interlocked.Increment(ref _malformed); // said twice
@@ -154,6 +158,34 @@ public sealed partial class KvConnector
         if (problem is null) return;
         Interlocked.Increment(ref _refused);
         held.Stop(new KvHandoverException(KvOutcome.Refused, problem));
+    }
+
+    private void Assemble(in NotificationInfo info, KvPartMessage part)
+    {
+        var peer = PeerIdentity.Of(info);
+        if (_cancelled.Contains(peer, part.Id))
+        {
+            Interlocked.Increment(ref _late);
+            return;
+        }
+        var held = _held.Values.Where(held => held.Identity == peer).Sum(static held => (long)held.LongBytes);
+        switch (_parts.Add(peer, part, held, Clock.After(Options.ConfirmTimeout), out var whole))
+        {
+            case KvPartOutcome.Complete when KvMessageCodec.TryDecode(whole) is KvAccessMessage access && access.Id == part.Id:
+                Begin(info, access, whole!.Length);
+                break;
+            case KvPartOutcome.Waits:
+                break;
+            case KvPartOutcome.TooMuch:
+                Interlocked.Increment(ref _refused);
+                _cancelled.Add(peer, part.Id); // what else comes of it is late
+                if (Agent.Runtime.FindPeer(peer.Name, peer.Incarnation) is { } giver)
+                    Send(giver, new KvEndMessage(part.Id, KvOutcome.Refused, $"long requests and offers of '{peer.Name}' have {KvPartBook.MaxBytesOfPeer} bytes already, or {KvPartBook.MaxOpen} are incomplete; retry later", default));
+                break;
+            default:
+                Interlocked.Increment(ref _malformed);
+                break;
+        }
     }
 
     private void Wrote(KvLink link, in NotificationInfo info, KvWroteMessage wrote)
@@ -186,6 +218,7 @@ public sealed partial class KvConnector
         }
         Interlocked.Increment(ref _late);
         _cancelled.Add(identity, cancel.Id);
+        _parts.Remove(identity, cancel.Id);
         if (Agent.Runtime.FindPeer(identity.Name, identity.Incarnation) is { } giver)
             Send(giver, new KvEndMessage(cancel.Id, KvOutcome.Cancelled, "It is not known here, or has ended.", default));
     }

@@ -4,9 +4,11 @@ public sealed partial class KvConnector
 {
     private long _undelivered;
 
-    /// <summary>Sends one message now; the caller waits.</summary>
-    internal ValueTask SendNowAsync(RemoteAgent peer, byte[] message, TimeSpan timeout, CancellationToken cancellationToken) =>
-        Agent.NotifyAsync(peer, message, timeout, cancellationToken);
+    /// <summary>Sends a message now, part by part; the caller waits.</summary>
+    internal async ValueTask SendNowAsync(RemoteAgent peer, byte[][] parts, long deadline, CancellationToken cancellationToken)
+    {
+        foreach (var part in parts) await Agent.NotifyAsync(peer, part, Left(deadline), cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Sends a message that must arrive, without anybody waiting.</summary>
     private void Send(RemoteAgent peer, KvMessage message)

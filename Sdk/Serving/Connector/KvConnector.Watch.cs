@@ -38,9 +38,10 @@ public sealed partial class KvConnector
         {
             while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
             {
-                if (_given.IsEmpty && _held.IsEmpty) continue; // an idle engine costs nothing
+                if (_given.IsEmpty && _held.IsEmpty && _parts.IsEmpty) continue; // an idle engine costs nothing
                 try
                 {
+                    Interlocked.Add(ref _malformed, _parts.Expire(Clock.Now));
                     LookAtPeers();
                     LookAtGiven();
                     LookAtHeld();

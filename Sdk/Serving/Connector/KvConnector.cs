@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Threading.Channels;
+using Nixl.Sdk.Diagnostics;
 
 namespace Nixl.Sdk.Serving;
 
@@ -40,6 +41,7 @@ public sealed partial class KvConnector : IAsyncDisposable
         Clock = new KvClock(options.TimeProvider);
         if (options.OtherNotification is not null) _others = Channel.CreateBounded<Notification>(options.MaxWaiting);
         agent.PeerStateChanged += OnPeerStateChanged;
+        HandoverMetrics.Add(this);
         _loops = [Task.Run(DispatchAsync), Task.Run(WatchAsync), Task.Run(DeliverOthersAsync)];
     }
 
@@ -87,6 +89,7 @@ public sealed partial class KvConnector : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         Agent.PeerStateChanged -= OnPeerStateChanged;
+        HandoverMetrics.Remove(this);
         foreach (var link in _given.Values)
         {
             link.Owner.Fail(new KvHandoverException(KvOutcome.Cancelled, $"The connector of '{Agent.Name}' was disposed."));
@@ -164,9 +167,14 @@ public sealed partial class KvConnector : IAsyncDisposable
         Send(link.Peer, new KvCancelMessage(link.Id));
     }
 
+    /// <summary>For the meter; a pull's consumer says it itself.</summary>
+    internal void Ended(bool isProducer, bool isPull, KvOutcome? outcome, long bytes, long began) =>
+        HandoverMetrics.Ended(new HandoverEnd(Agent.Name, isProducer, isPull, outcome, bytes, Clock.Since(began)));
+
     internal void HeldEnded(KvHeld held, KvEndMessage end)
     {
         if (!_held.TryRemove((held.Identity, held.Access.Id), out _)) return;
+        if (held.Access.Kind == KvMessageKind.Request) Ended(isProducer: true, isPull: false, held.Reason?.Outcome ?? end.Outcome, held.Bytes, held.Began);
         if (held.Reason?.Outcome != KvOutcome.PeerLost) Send(held.Giver, end);
     }
 }

@@ -21,13 +21,13 @@ public sealed record KvConnectorSnapshot
     /// <summary>Messages about accesses that have ended or never were here: of an earlier life, late, or repeated. Dropped.</summary>
     public long Late { get; init; }
 
-    /// <summary>Messages that could not be decoded or contradict what was agreed. Dropped.</summary>
+    /// <summary>Messages that could not be decoded, contradict what was agreed, or came only in part. Dropped.</summary>
     public long Malformed { get; init; }
 
     /// <summary>Messages about an access that was given to somebody else. Dropped.</summary>
     public long NotGranted { get; init; }
 
-    /// <summary>Requests and offers that were refused: nobody here serves that pool, or too many wait.</summary>
+    /// <summary>Requests and offers that were refused: nobody here serves that pool, or too many or too long ones wait.</summary>
     public long Refused { get; init; }
 
     /// <summary>Messages that could not be told to their peer within <see cref="KvConnectorOptions.ConfirmTimeout"/>.</summary>

@@ -1,3 +1,5 @@
+using Nixl.Sdk.Planning;
+
 namespace Nixl.Sdk.Serving;
 
 /// <summary>
@@ -17,7 +19,8 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
     /// <summary>A consumer of one pool.</summary>
     /// <param name="connector">Of the pool's agent.</param>
     /// <param name="pool">Where the caches go.</param>
-    /// <param name="blocks">Who owns its blocks, one for each group; their <see cref="BlockPoolOptions.Owner"/> must be the agent.</param>
+    /// <param name="blocks">Who owns its blocks, one for each group; their <see cref="BlockPoolOptions.Owner"/> must be the agent. Groups that
+    /// share pages (<see cref="KvShare.Overlay"/>) share block ids: give the same one for each of them.</param>
     /// <exception cref="ArgumentException">The pools do not belong together.</exception>
     /// <exception cref="InvalidOperationException">The pool has a consumer already.</exception>
     public KvConsumer(KvConnector connector, KvPool<TLayout> pool, params IReadOnlyList<BlockPool> blocks)
@@ -33,6 +36,7 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
             if (blocks[group].Blocks > pool.BlocksOf(group)) throw new ArgumentException($"Block pool '{blocks[group].Name}' has {blocks[group].Blocks} blocks; group {group} of '{pool.Name}' has {pool.BlocksOf(group)}.", nameof(blocks));
             if (blocks[group].Owner != owner) throw new ArgumentException($"Block pool '{blocks[group].Name}' is owned by {blocks[group].Owner}; set BlockPoolOptions.Owner to {owner}, so that late messages are recognised.", nameof(blocks));
         }
+        CheckSharedPages(pool, blocks);
         _connector = connector;
         _blocks = [.. blocks];
         _offers = new KvOfferBook(connector.Options.MaxWaiting);
@@ -65,7 +69,7 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
     /// <param name="cancellationToken">Gives it up while blocks are waited for and the requests are sent; afterwards use the result.</param>
     /// <returns>What comes. Await it, and dispose what it gives.</returns>
     /// <exception cref="BlocksExhaustedException">No blocks came free in time.</exception>
-    /// <exception cref="ArgumentException">The request contradicts itself, or its message is longer than a notification can be.</exception>
+    /// <exception cref="ArgumentException">The request contradicts itself, or its block ids and payload take more than 4 MiB.</exception>
     /// <exception cref="NixlException">A rank could not be asked.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async ValueTask<KvReceive> RequestAsync(KvSource source, KvRequest request, CancellationToken cancellationToken = default)
@@ -118,12 +122,32 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
 
     string? IKvRole.Begin(KvHeld held) => _offers.Add(held);
 
+    // Two owners would give the same bytes to two requests.
+    private static void CheckSharedPages(KvPool pool, IReadOnlyList<BlockPool> blocks)
+    {
+        var groups = pool.Plan.Schema.Groups;
+        for (var group = 1; group < groups.Count; group++)
+            for (var other = 0; other < group; other++)
+                if (groups[group].Share == KvShare.Overlay && SharedPages.ShareTensors(groups[group], groups[other]) && blocks[group] != blocks[other])
+                    throw new ArgumentException($"Groups '{groups[other].Name}' and '{groups[group].Name}' lie in the same bytes (Overlay), so one block pool has to give out their blocks; give the same for both.", nameof(blocks));
+    }
+
+    // In a pool that serves two groups a hash that both have would find the other's bytes.
+    private void CheckHashes(KvRequest request)
+    {
+        for (var group = 1; group < _blocks.Length; group++)
+            for (var other = 0; other < group; other++)
+                if (_blocks[group] == _blocks[other] && request.Groups[group].Prefix.Intersect(request.Groups[other].Prefix).Any())
+                    throw new ArgumentException($"Request '{request.Name}': groups {other} and {group} have one block pool and the same prefix hash, but not the same bytes. Hash each group with another salt.");
+    }
+
     private long Begin(KvSource source, KvRequest request)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(request);
         ObjectDisposedException.ThrowIf(_connector.IsDisposed, _connector);
         request.Check(_blocks.Length);
+        CheckHashes(request);
         if (source.Ranks[0].Local != Pool) throw new ArgumentException("The source belongs to another consumer.", nameof(source));
         return _connector.Clock.After(request.Timeout);
     }

@@ -19,16 +19,19 @@ internal sealed class KvHeld
     private readonly Lock _sync = new();
     private readonly KvConnector _connector;
     private readonly CancellationTokenSource _stop = new();
+    private long _bytes;
     private bool _taken;
     private bool _ended;
     private KvHandoverException? _reason;
 
-    public KvHeld(KvConnector connector, RemoteAgent giver, KvAccessMessage access)
+    public KvHeld(KvConnector connector, RemoteAgent giver, KvAccessMessage access, int longBytes)
     {
         _connector = connector;
         Giver = giver;
         Identity = PeerIdentity.Of(giver);
         Access = access;
+        LongBytes = longBytes;
+        Began = connector.Clock.Now;
         Deadline = connector.Clock.After(access.Timeout);
         // A peer cannot make us send without pause.
         Heartbeat = access.Heartbeat < connector.Options.CheckInterval ? connector.Options.CheckInterval : access.Heartbeat;
@@ -41,6 +44,14 @@ internal sealed class KvHeld
     public PeerIdentity Identity { get; }
 
     public KvAccessMessage Access { get; }
+
+    /// <summary>Bytes of its message if that came in parts, else 0: what fits a notification is bounded by its number.</summary>
+    public int LongBytes { get; }
+
+    public long Began { get; }
+
+    /// <summary>That we have written under it.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
 
     public long Deadline { get; }
 
@@ -59,6 +70,8 @@ internal sealed class KvHeld
             lock (_sync) return _reason;
         }
     }
+
+    public void Wrote(long bytes) => Interlocked.Add(ref _bytes, bytes);
 
     public bool TryTake()
     {

@@ -17,11 +17,13 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
     private readonly TaskCompletionSource _untouched = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly KvConnector _connector;
     private readonly long _deadline;
+    private readonly long _began;
     private KvLink? _link;
 
     internal KvOffer(KvConnector connector, KvOfferOptions options)
     {
         _connector = connector;
+        _began = connector.Clock.Now;
         _deadline = connector.Clock.After(options.Timeout);
         Name = options.Name;
         // A failure that nobody asks for is none of the finalizer's business.
@@ -84,10 +86,10 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
         }
         var link = _link = new KvLink(KvConnector.DrawId(), consumer.Remote, this, [.. grants]);
         _connector.Given(link);
-        byte[] message;
+        byte[][] message;
         try
         {
-            message = KvMessageCodec.Encode(new KvAccessMessage(
+            message = KvMessageCodec.EncodeInParts(new KvAccessMessage(
                 KvMessageKind.Offer, link.Id, consumer.Name, pool.Name, Name, leases[0].Pool.HeartbeatInterval, options.Timeout, groups, options.Payload));
         }
         catch
@@ -97,7 +99,7 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
         }
         try
         {
-            await _connector.SendNowAsync(consumer.Remote, message, _connector.Left(_deadline), cancellationToken).ConfigureAwait(false);
+            await _connector.SendNowAsync(consumer.Remote, message, _deadline, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -113,13 +115,18 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
 
     void IKvLinkOwner.Ended(KvLink link, KvEndMessage end)
     {
-        if (end.Outcome == KvOutcome.Completed) _ended.TrySetResult();
-        else Fail(new KvHandoverException(end.Outcome, $"'{link.Peer.Name}' did not read '{Name}' ({end.Outcome}): {end.Reason}") { Peer = link.Peer.Name });
+        if (end.Outcome != KvOutcome.Completed) Fail(new KvHandoverException(end.Outcome, $"'{link.Peer.Name}' did not read '{Name}' ({end.Outcome}): {end.Reason}") { Peer = link.Peer.Name });
+        else if (_ended.TrySetResult()) Count(KvOutcome.Completed);
     }
 
     void IKvLinkOwner.Closed(KvLink link) => _untouched.TrySetResult();
 
     void IKvLinkOwner.Fail(KvHandoverException reason) => Fail(reason);
 
-    private void Fail(KvHandoverException reason) => _ended.TrySetException(reason);
+    private void Fail(KvHandoverException reason)
+    {
+        if (_ended.TrySetException(reason)) Count(reason.Outcome);
+    }
+
+    private void Count(KvOutcome outcome) => _connector.Ended(isProducer: true, isPull: true, outcome, 0, _began);
 }

@@ -75,7 +75,7 @@ public sealed class KvProducer<TLayout> : IKvRole, IDisposable
     /// <param name="cancellationToken">Ends the telling.</param>
     /// <returns>What becomes of it. Await it, and dispose what it gives.</returns>
     /// <exception cref="InvalidOperationException">A lease may not be read.</exception>
-    /// <exception cref="ArgumentException">The offer's message is longer than a notification can be.</exception>
+    /// <exception cref="ArgumentException">The offer's block ids and payload take more than 4 MiB.</exception>
     /// <exception cref="NixlException">The consumer could not be told.</exception>
     public async ValueTask<KvOffer> OfferAsync(RemoteKvPool<TLayout> consumer, KvOfferOptions offer, IReadOnlyList<BlockLease> leases, CancellationToken cancellationToken = default)
     {

@@ -6,11 +6,16 @@ internal sealed class KvPullReceive : KvReceive
     private readonly TaskCompletionSource _untouched = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private readonly KvHeld[] _offers; // by rank
+    private readonly bool _layerByLayer;
 
     public KvPullReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases, KvHeld[] offers)
-        : base(connector, request, deadline, source, leases) => _offers = offers;
+        : base(connector, request, deadline, source, leases) => (_offers, _layerByLayer) = (offers, request.LayerByLayer);
+
+    private const int AllLayers = -1;
 
     public void Start() => _ = RunAsync();
+
+    private protected override bool IsPull => true;
 
     private protected override Task WhenUntouchedAsync() => _untouched.Task;
 
@@ -35,8 +40,7 @@ internal sealed class KvPullReceive : KvReceive
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, offer.Stopped);
         try
         {
-            for (var group = 0; group < Leases.Count; group++)
-                if (Source.PartOf(rank, group) >= 0 && Wanted(group) > 0) await ReadGroupAsync(rank, group, stop.Token).ConfigureAwait(false);
+            await ReadGroupsAsync(rank, stop.Token).ConfigureAwait(false);
             Payloads[rank] = offer.Access.Payload;
             offer.End(KvOutcome.Completed, "", default);
             return null;
@@ -53,23 +57,49 @@ internal sealed class KvPullReceive : KvReceive
         }
     }
 
-    private async Task ReadGroupAsync(int rank, int group, CancellationToken cancellationToken)
+    // One READ is on its way while the next one is posted, so that the wire has always something to do and layers come in their order.
+    private async Task ReadGroupsAsync(int rank, CancellationToken cancellationToken)
     {
-        var (lease, part) = (Leases[group], Source.PartOf(rank, group));
-        var pull = lease.BeginPull(part);
+        var pulls = new LeaseOperation?[Leases.Count];
+        var before = Task.CompletedTask; // what is on its way
         try
         {
-            var result = await Post(rank, group, cancellationToken).ConfigureAwait(false);
-            pull.Arrived(result, Source.Plans[group].Parts[part].Whole(lease.CachedBlocks, Wanted(group)));
+            for (var group = 0; group < pulls.Length; group++)
+                if (Source.PartOf(rank, group) >= 0 && Wanted(group) > 0) pulls[group] = Leases[group].BeginPull(Source.PartOf(rank, group));
+            foreach (var (group, layer) in Steps(rank, pulls))
+            {
+                var last = before;
+                before = ReadAsync(rank, group, layer, pulls[group]!, cancellationToken);
+                await last.ConfigureAwait(false);
+            }
+            await before.ConfigureAwait(false);
         }
         finally
         {
-            pull.Quiesced();
+            await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            foreach (var pull in pulls) pull?.Quiesced();
             LookAtLayers();
         }
     }
 
-    private ValueTask<TransferResult> Post(int rank, int group, CancellationToken cancellationToken)
+    /// <summary>What is read, in order: -1 for all layers of a group at once.</summary>
+    private IEnumerable<(int Group, int Layer)> Steps(int rank, LeaseOperation?[] pulls)
+    {
+        var parts = Enumerable.Range(0, pulls.Length).Where(group => pulls[group] is not null).Select(group => (Group: group, PartOf(rank, group).Layers));
+        return parts.SelectMany(part => _layerByLayer && part.Layers.Count > 1 ? part.Layers.Select(layer => (part.Group, layer)) : [(part.Group, AllLayers)]).OrderBy(static step => step.Item2);
+    }
+
+    private async Task ReadAsync(int rank, int group, int layer, LeaseOperation pull, CancellationToken cancellationToken)
+    {
+        var result = await Post(rank, group, layer, cancellationToken).ConfigureAwait(false);
+        var (first, wanted, part) = (Leases[group].CachedBlocks, Wanted(group), PartOf(rank, group));
+        pull.Arrived(result, layer == AllLayers ? part.Whole(first, wanted) : part.Whole(part.Layers.AsSpan().IndexOf(layer), 1, first, wanted));
+        LookAtLayers();
+    }
+
+    private ArrivalPart PartOf(int rank, int group) => Source.Plans[group].Parts[Source.PartOf(rank, group)];
+
+    private ValueTask<TransferResult> Post(int rank, int group, int layer, CancellationToken cancellationToken)
     {
         var (offer, remote, lease) = (_offers[rank].Access, Source.Ranks[rank], Leases[group]);
         var name = remote.Local.Groups[group].Plan.Schema.Name;
@@ -80,7 +110,7 @@ internal sealed class KvPullReceive : KvReceive
             throw new KvHandoverException(KvOutcome.Failed,
                 $"'{remote.Remote.Name}' offers blocks {offered.First} … {offered.First + offered.Blocks.Length - 1} of group '{name}' for '{Name}'; {wanted.First} … {wanted.First + wanted.Count - 1} are wanted. Do both sides mean the same prompt?");
         return remote.MoveUntilQuiescedAsync(
-            TransferOperation.Read, group, -1, lease.Blocks.Slice(lease.CachedBlocks, Wanted(group)), offered.Blocks.AsSpan(wanted.First - offered.First, wanted.Count),
+            TransferOperation.Read, group, layer, lease.Blocks.Slice(lease.CachedBlocks, Wanted(group)), offered.Blocks.AsSpan(wanted.First - offered.First, wanted.Count),
             new PostOptions { Timeout = Connector.Left(Deadline), LeaseToken = offered.Token }, cancellationToken);
     }
 }

@@ -77,7 +77,7 @@ public sealed partial class KvPush
             var push = lease.BeginPush();
             try
             {
-                await Post(index, layer, target, lease, stop.Token).ConfigureAwait(false);
+                _held.Wrote((await Post(index, layer, target, lease, stop.Token).ConfigureAwait(false)).Bytes);
             }
             finally
             {

@@ -20,10 +20,10 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
         for (var rank = 0; rank < _links.Length; rank++)
         {
             var link = Grant(rank, out var groups);
-            byte[] message;
+            byte[][] message;
             try
             {
-                message = KvMessageCodec.Encode(new KvAccessMessage(
+                message = KvMessageCodec.EncodeInParts(new KvAccessMessage(
                     KvMessageKind.Request, link.Id, Source.Ranks[rank].Name, pool, request.Name, Leases[0].Pool.HeartbeatInterval,
                     Connector.Left(Deadline), groups, request.Payload));
             }
@@ -32,7 +32,7 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
                 Connector.NeverSent(link);
                 throw;
             }
-            await Connector.SendNowAsync(link.Peer, message, Connector.Left(Deadline), cancellationToken).ConfigureAwait(false);
+            await Connector.SendNowAsync(link.Peer, message, Deadline, cancellationToken).ConfigureAwait(false);
             if (IsEnded) Connector.SendCancel(link); // who ended it may not have seen this rank yet
         }
     }
@@ -62,6 +62,8 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
     void IKvLinkOwner.Closed(KvLink link) => CountDown();
 
     long IKvLinkOwner.Deadline => Deadline;
+
+    private protected override bool IsPull => false;
 
     private protected override Task WhenUntouchedAsync() => _untouched.Task;
 

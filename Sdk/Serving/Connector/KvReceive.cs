@@ -18,11 +18,13 @@ public abstract class KvReceive : IDisposable
     private readonly TaskCompletionSource<KvReceived> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<(int Layer, TaskCompletionSource Done)> _layers = [];
     private readonly KvRequest _request;
+    private readonly long _began;
     private int _disposed;
 
     private protected KvReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases)
     {
         Connector = connector;
+        _began = connector.Clock.Now;
         _request = request;
         Deadline = deadline;
         Source = source;
@@ -64,7 +66,7 @@ public abstract class KvReceive : IDisposable
         var held = false;
         for (var group = 0; group < Leases.Count; group++)
         {
-            if (Source.Plans[group].Layers.AsSpan().BinarySearch(layer) < 0) continue;
+            if (!Source.Plans[group].Layers.AsSpan().Contains(layer)) continue;
             held = true;
             if (Leases[group].State != BlockState.Ready && !Leases[group].HasLayer(layer)) return false;
         }
@@ -135,6 +137,7 @@ public abstract class KvReceive : IDisposable
         {
             if (!_completion.TrySetException(reason)) return;
         }
+        Count(reason is IncompleteArrivalException ? null : (reason as KvHandoverException)?.Outcome ?? KvOutcome.Failed, 0);
         Stop(reason);
         foreach (var lease in Leases) lease.Dispose();
         LookAtLayers();
@@ -158,7 +161,10 @@ public abstract class KvReceive : IDisposable
                 var arrival = arrivals[group] = Leases[group].GetArrival();
                 if (arrival.IsComplete || !Recomputes) Leases[group].MarkReady(arrival);
             }
-            lock (Sync) _completion.TrySetResult(new KvReceived(arrivals, Payloads));
+            var received = new KvReceived(arrivals, Payloads);
+            bool first;
+            lock (Sync) first = _completion.TrySetResult(received);
+            if (first) Count(received.IsComplete ? KvOutcome.Completed : null, received.IsComplete ? BytesWanted() : 0);
         }
         catch (Exception e) when (e is NixlException or InvalidOperationException)
         {
@@ -166,6 +172,17 @@ public abstract class KvReceive : IDisposable
         }
         LookAtLayers();
     }
+
+    private long BytesWanted()
+    {
+        long bytes = 0;
+        for (var group = 0; group < Leases.Count; group++) bytes += Wanted(group) * Source.Plans[group].BytesPerBlock;
+        return bytes;
+    }
+
+    private void Count(KvOutcome? outcome, long bytes) => Connector.Ended(isProducer: false, IsPull, outcome, bytes, _began);
+
+    private protected abstract bool IsPull { get; }
 
     /// <summary>Wakes those whose layer has come, or never will.</summary>
     private protected void LookAtLayers()

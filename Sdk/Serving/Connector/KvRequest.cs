@@ -11,8 +11,14 @@ public sealed record KvRequest(string Name, params IReadOnlyList<KvRequestBlocks
     /// <summary>What may be done if not everything comes.</summary>
     public ArrivalPolicy Policy { get; init; }
 
-    /// <summary>The engine's own bytes for the producer, for example the prompt's tokens. What it and the block ids take must fit a
-    /// notification (64 KiB).</summary>
+    /// <summary>
+    /// Pull: reads a layer of all blocks after the other instead of all at once, so that decoding can begin before everything has come
+    /// (<see cref="KvReceive.WaitForLayerAsync"/>). Where layers lie together in memory they come together. A push is written as its producer does.
+    /// </summary>
+    public bool LayerByLayer { get; init; }
+
+    /// <summary>The engine's own bytes for the producer, for example the prompt's tokens. What it and the block ids take is at
+    /// most 4 MiB; beyond 64 KiB it goes in parts.</summary>
     public ReadOnlyMemory<byte> Payload { get; init; }
 
     internal void Check(int groups)

@@ -90,8 +90,9 @@ internal static unsafe class PoolBytes
         Assert.Fail($"0x{address:x} lies in no tensor of the pool");
     }
 
+    // Groups may share a tensor.
     private static List<(nint Address, int Length)> Tensors(KvPool pool) =>
-        [.. pool.Groups.SelectMany(group => group.Tensors).Select(tensor => ((nint)tensor.Address, checked((int)tensor.Length)))];
+        [.. pool.Groups.SelectMany(group => group.Tensors).Select(tensor => ((nint)tensor.Address, checked((int)tensor.Length))).Distinct()];
 
     public static int[] RandomIds(Random random, int blocks, int count)
     {

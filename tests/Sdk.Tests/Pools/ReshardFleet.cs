@@ -125,9 +125,9 @@ internal sealed class ReshardFleet<TSource, TTarget> : IAsyncDisposable
     }
 
     // Token by token, element by element: where the source that holds it has it, and where the target wants it.
-    public (List<byte[]> Bytes, long Moved) Expect(KvPool<TTarget> target, int group, int[] from, int[] to)
+    public (List<byte[]> Bytes, long Moved) Expect(KvPool<TTarget> target, int group, int[] from, int[] to, List<byte[]>? before = null)
     {
-        var bytes = PoolBytes.Copy(target);
+        var bytes = before ?? PoolBytes.Copy(target);
         var moved = 0L;
         var (here, there) = (Schema(_sources[0])[group], Schema(target)[group]);
         var tokens = Math.Min(from.Length * here.BlockTokens, to.Length * there.BlockTokens);

@@ -65,6 +65,16 @@ internal readonly struct TwoGroups : IKvLayout<TwoGroups>
     ]);
 }
 
+/// <summary>Full attention and a sliding window, with their own memory and block ids; the layers of one lie in no order.</summary>
+internal readonly struct HybridKv : IKvLayout<HybridKv>
+{
+    public static KvSchema Schema { get; } = new("HybridKv",
+    [
+        Schemas.Attention("", KvOrder.SplitNhd).Groups[0] with { Name = "full", Layers = 3, LayerIndices = [4, 0, 2] },
+        Schemas.Attention("", KvOrder.SplitNhd).Groups[0] with { Name = "sliding", Layers = 2, FirstLayer = 1, LayerStep = 2, Window = 8 },
+    ]);
+}
+
 internal readonly struct HalfTypeKv : IKvLayout<HalfTypeKv>
 {
     public static KvSchema Schema { get; } = Schemas.Attention("HalfTypeKv", KvOrder.SplitNhd, type: ElementType.Float16);
@@ -117,6 +127,19 @@ internal readonly struct ValuePerBlockKv : IKvLayout<ValuePerBlockKv>
 internal readonly struct ValuePerLargerBlockKv : IKvLayout<ValuePerLargerBlockKv>
 {
     public static KvSchema Schema { get; } = Schemas.ScalePerBlock("ValuePerLargerBlockKv", tokens: 8);
+}
+
+/// <summary>Blocks of 32 bytes, for very many of them.</summary>
+internal readonly struct TinyKv : IKvLayout<TinyKv>
+{
+    public static KvSchema Schema { get; } = new("TinyKv",
+    [
+        new KvGroupSchema("kv", "| B L N D")
+        {
+            Layers = 1, BlockTokens = 4,
+            Components = [new KvComponentSchema("Latent", ElementType.Int8, [8])],
+        },
+    ]);
 }
 
 /// <summary>Pages of 1 MiB, for memory beyond 4 GiB.</summary>

@@ -11,6 +11,16 @@ public sealed class BlockPoolTests
     private static readonly BlockHash[] Prompt = [new(1, 1), new(1, 2), new(1, 3)];
 
     [Fact]
+    public async Task A_hash_that_comes_twice_is_refused_whether_it_is_there_or_not()
+    {
+        using var pool = new BlockPool(4);
+        BlockHash[] twice = [new(1, 1), new(1, 2), new(1, 1)];
+        Assert.Contains("hash 2 comes twice", Assert.Throws<ArgumentException>(() => pool.TryReserve(4, twice)).Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ArgumentException>(async () => await pool.ReserveAsync(4, TimeSpan.FromSeconds(1), default, twice));
+        using var lease = pool.TryReserve(4, twice.AsSpan(0, 2))!;
+    }
+
+    [Fact]
     public void Blocks_are_handed_out_once_and_come_back()
     {
         using var pool = new BlockPool(4);

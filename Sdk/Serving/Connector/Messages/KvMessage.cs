@@ -24,6 +24,13 @@ internal sealed record KvAccessMessage(
 /// <param name="Runs">The declaration.</param>
 internal sealed record KvWroteMessage(ulong Id, int Group, ArrivalRun[] Runs) : KvMessage(KvMessageKind.Wrote);
 
+/// <summary>A piece of a message that is longer than a notification: a request or an offer.</summary>
+/// <param name="Id">Of the access in it.</param>
+/// <param name="Index">Its place, from 0.</param>
+/// <param name="Count">Pieces of the message; at least 2.</param>
+/// <param name="Bytes">Of the message; at least 1.</param>
+internal sealed record KvPartMessage(ulong Id, int Index, int Count, byte[] Bytes) : KvMessage(KvMessageKind.Part);
+
 /// <summary>These accesses are still needed.</summary>
 /// <param name="Ids">At least one.</param>
 internal sealed record KvHeartbeatMessage(ulong[] Ids) : KvMessage(KvMessageKind.Heartbeat);

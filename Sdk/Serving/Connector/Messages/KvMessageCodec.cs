@@ -9,6 +9,26 @@ internal static class KvMessageCodec
     /// <exception cref="ArgumentException">It is longer than a notification can be; the message says what to shorten.</exception>
     public static byte[] Encode(KvMessage message)
     {
+        var writer = Write(message);
+        return writer.Length <= NixlAgent.MaxNotificationBytes
+            ? writer.ToArray()
+            : throw new ArgumentException($"{Describe(message)} takes {writer.Length} bytes, and a notification at most {NixlAgent.MaxNotificationBytes}.", nameof(message));
+    }
+
+    /// <summary>A request or an offer, in as many parts as it takes.</summary>
+    /// <exception cref="ArgumentException">It is longer than a receiver takes; the message says what to shorten.</exception>
+    public static byte[][] EncodeInParts(KvAccessMessage message)
+    {
+        var writer = Write(message);
+        if (writer.Length <= NixlAgent.MaxNotificationBytes) return [writer.ToArray()];
+        if (writer.Length > KvPartBook.MaxBytes)
+            throw new ArgumentException($"{Describe(message)} takes {writer.Length} bytes, and at most {KvPartBook.MaxBytes} are taken.", nameof(message));
+        byte[][] pieces = [.. writer.ToArray().Chunk(KvMessageFormat.PartBytes)];
+        return [.. pieces.Select((piece, index) => Encode(new KvPartMessage(message.Id, index, pieces.Length, piece)))];
+    }
+
+    private static KvMessageWriter Write(KvMessage message)
+    {
         var writer = new KvMessageWriter(message.Kind);
         switch (message)
         {
@@ -33,12 +53,16 @@ internal static class KvMessageCodec
             case KvCancelMessage cancel:
                 writer.U64(cancel.Id);
                 break;
+            case KvPartMessage part:
+                writer.U64(part.Id);
+                writer.Number(part.Index);
+                writer.Number(part.Count);
+                writer.Bytes(part.Bytes);
+                break;
             default:
                 throw new ArgumentException($"{message.GetType().Name} has no wire form.", nameof(message));
         }
-        return writer.Length <= NixlAgent.MaxNotificationBytes
-            ? writer.ToArray()
-            : throw new ArgumentException($"{Describe(message)} takes {writer.Length} bytes, and a notification at most {NixlAgent.MaxNotificationBytes}.", nameof(message));
+        return writer;
     }
 
     /// <summary>Null if the bytes are no message of this version.</summary>
@@ -57,6 +81,7 @@ internal static class KvMessageCodec
         KvMessageKind.Heartbeat => ReadHeartbeat(ref reader),
         KvMessageKind.End => ReadEnd(ref reader),
         KvMessageKind.Cancel => new KvCancelMessage(reader.U64()),
+        KvMessageKind.Part => ReadPart(ref reader),
         _ => null,
     };
 
@@ -126,6 +151,12 @@ internal static class KvMessageCodec
         var ids = new ulong[reader.Count(sizeof(ulong))];
         for (var i = 0; i < ids.Length; i++) ids[i] = reader.U64();
         return new KvHeartbeatMessage(ids);
+    }
+
+    private static KvPartMessage? ReadPart(ref KvMessageReader reader)
+    {
+        var part = new KvPartMessage(reader.U64(), (int)reader.Number(KvPartBook.MaxParts - 1), (int)reader.Number(KvPartBook.MaxParts), reader.Bytes().ToArray());
+        return part.Count >= 2 && part.Index < part.Count && part.Bytes.Length > 0 ? part : null;
     }
 
     private static KvEndMessage? ReadEnd(ref KvMessageReader reader)

@@ -12,6 +12,9 @@ internal static class KvMessageFormat
     public const int MaxReason = 1024;
     public const int MaxGroups = 64;
 
+    /// <summary>Bytes of a message in each of its parts; what is beside them fits the rest of a notification.</summary>
+    public const int PartBytes = NixlAgent.MaxNotificationBytes - 32;
+
     /// <summary>0xE7 begins a character of three bytes in UTF-8, and N does not continue it.</summary>
     public static ReadOnlySpan<byte> Magic => [0xE7, (byte)'N', (byte)'K', (byte)'V'];
 

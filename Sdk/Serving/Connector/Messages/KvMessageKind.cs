@@ -20,4 +20,7 @@ internal enum KvMessageKind : byte
 
     /// <summary>Who owns the blocks asks for the end.</summary>
     Cancel = 6,
+
+    /// <summary>A piece of a request or an offer that is longer than a notification.</summary>
+    Part = 7,
 }

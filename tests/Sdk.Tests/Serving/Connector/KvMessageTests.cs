@@ -17,6 +17,7 @@ public sealed class KvMessageTests
         new KvHeartbeatMessage([1, ulong.MaxValue]),
         new KvEndMessage(3, KvOutcome.Failed, "because", new byte[] { 9 }),
         new KvCancelMessage(4),
+        new KvPartMessage(5, 1, 3, [4, 5, 6]),
     ];
 
     [Fact]
@@ -71,7 +72,7 @@ public sealed class KvMessageTests
     [Fact]
     public void A_length_that_lies_allocates_nothing()
     {
-        foreach (var kind in (KvMessageKind[])[KvMessageKind.Wrote, KvMessageKind.Heartbeat, KvMessageKind.Request, KvMessageKind.End])
+        foreach (var kind in (KvMessageKind[])[KvMessageKind.Wrote, KvMessageKind.Heartbeat, KvMessageKind.Request, KvMessageKind.End, KvMessageKind.Part])
         {
             for (var position = 6; position < 40; position++)
             {
@@ -95,8 +96,8 @@ public sealed class KvMessageTests
         var ids = Ids(16_384); // 256 Ki tokens in blocks of 16, at random in a million
         var decoded = (KvAccessMessage)KvMessageCodec.TryDecode(KvMessageCodec.Encode(Request(ids)))!;
         Assert.Equal(ids, decoded.Groups[0].Blocks);
-        var error = Assert.Throws<ArgumentException>(() => KvMessageCodec.Encode(Request(Ids(70_000))));
-        Assert.Contains("The request 'long' with 70000 blocks", error.Message, StringComparison.Ordinal);
+        var error = Assert.Throws<ArgumentException>(() => KvMessageCodec.EncodeInParts(Request(Ids(1_700_000))));
+        Assert.Contains("The request 'long' with 1700000 blocks", error.Message, StringComparison.Ordinal);
         Assert.Contains("larger blocks", error.Message, StringComparison.Ordinal);
     }
 

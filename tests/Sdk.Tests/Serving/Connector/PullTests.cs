@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Nixl.Sdk.Serving;
 using Nixl.Sdk.Tests.Pools;
 using Nixl.Sdk.Tests.Support;
@@ -45,6 +46,25 @@ public sealed class PullTests
 
         List<byte[]> ExpectFrom(List<byte[]> before, int[] from, KvReceive receive) =>
             PoolBytes.Expect(fleet.Pools.Sources[0], before, fleet.Pools.Targets[0], 0, from.AsSpan(2), receive.Leases[0].Blocks[2..3]);
+    }
+
+    [Theory, InlineData(true, 3), InlineData(false, 1)]
+    public async Task Layer_by_layer_each_layer_is_a_read_of_its_own_and_can_be_waited_for(bool byLayer, int reads)
+    {
+        await using var fleet = await ServingFleet<SplitKv, SplitKv>.CreateAsync(Backend.Local);
+        var (target, seen) = (fleet.Pools.Targets[0].Agent.Name, 0L);
+        using var listener = new MeterListener { InstrumentPublished = static (instrument, l) => { if (instrument is { Meter.Name: "Nixl.Sdk", Name: "nixl.transfers" }) l.EnableMeasurementEvents(instrument); } };
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+        {
+            if (tags.Contains(new("nixl.agent", target)) && tags.Contains(new("nixl.operation", "read"))) Interlocked.Add(ref seen, value);
+        });
+        listener.Start();
+        using var own = fleet.Compute(2)[0];
+        using var offer = await fleet.Producers[0].OfferAsync(fleet.Pools.Writes.Single().Remote, new KvOfferOptions("r"), [own]);
+        using var receive = await fleet.Consumers[0].PullAsync(fleet.Sources[0], new KvRequest("r", new KvRequestBlocks(2)) { LayerByLayer = byLayer }).SoonAsync();
+        for (var layer = 0; layer < 3; layer++) await receive.WaitForLayerAsync(layer).SoonAsync();
+        await receive.WaitAsync().SoonAsync();
+        Assert.Equal(reads, Interlocked.Read(ref seen));
     }
 
     [Fact]

@@ -26,10 +26,15 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
 
     public List<KvSource> Sources { get; } = [];
 
-    /// <summary>By rank; one group only.</summary>
-    public List<BlockPool> SourceBlockPools { get; } = [];
+    /// <summary>By rank, of each group; groups that share blocks have one pool.</summary>
+    public List<BlockPool[]> SourceGroups { get; } = [];
 
-    public List<BlockPool> TargetBlockPools { get; } = [];
+    public List<BlockPool[]> TargetGroups { get; } = [];
+
+    /// <summary>By rank, of the first group.</summary>
+    public List<BlockPool> SourceBlockPools => SourceGroups.ConvertAll(static groups => groups[0]);
+
+    public List<BlockPool> TargetBlockPools => TargetGroups.ConvertAll(static groups => groups[0]);
 
     public static async Task<ServingFleet<TSource, TTarget>> CreateAsync(
         Backend backend, int sourceTp = 1, int targetTp = 1, KvConnectorOptions? options = null, TimeProvider? time = null)
@@ -44,16 +49,16 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
                 if (source == pool) producer.AddConsumer(remote);
             fleet.SourceConnectors.Add(connector);
             fleet.Producers.Add(producer);
-            fleet.SourceBlockPools.Add(Shuffled(pool.Agent, SourceBlocks, 1, time));
+            fleet.SourceGroups.Add(Groups(pool, SourceBlocks, 1, time));
         }
         foreach (var pool in fleet.Pools.Targets)
         {
             var connector = KvConnector.Start(pool.Agent, options);
-            var blocks = Shuffled(pool.Agent, TargetBlocks, 2, time);
+            var blocks = Groups(pool, TargetBlocks, 2, time);
             var consumer = new KvConsumer<TTarget>(connector, pool, blocks);
             fleet.TargetConnectors.Add(connector);
             fleet.Consumers.Add(consumer);
-            fleet.TargetBlockPools.Add(blocks);
+            fleet.TargetGroups.Add(blocks);
             fleet.Sources.Add(consumer.AddSource([.. fleet.Pools.Reads.Where(read => read.Target == pool).Select(read => read.Remote)]));
         }
         return fleet;
@@ -64,6 +69,14 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
     {
         var leases = SourceBlockPools.Select(pool => pool.TryReserve(blocks)!).ToArray();
         foreach (var lease in leases) lease.MarkComputed();
+        return leases;
+    }
+
+    /// <summary>The same blocks of every group at every rank, all computed.</summary>
+    public List<BlockLease[]> ComputeGroups(params int[] blocks)
+    {
+        var leases = SourceGroups.ConvertAll(groups => groups.Zip(blocks, static (pool, count) => pool.TryReserve(count)!).ToArray());
+        foreach (var lease in leases.SelectMany(static lease => lease)) lease.MarkComputed();
         return leases;
     }
 
@@ -85,15 +98,21 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
     {
         foreach (var connector in SourceConnectors.Concat(TargetConnectors))
             await Deadlines.UntilAsync(() => connector.Snapshot() is { Given: 0, Held: 0 }, $"{connector.Agent.Name}: {connector.Snapshot()}");
-        foreach (var pool in SourceBlockPools.Concat(TargetBlockPools))
+        foreach (var pool in SourceGroups.Concat(TargetGroups).SelectMany(static groups => groups))
             await Deadlines.UntilAsync(() => pool.Snapshot() is { OpenGrants: 0, Quarantined: 0, InFlight: 0 }, $"{pool.Owner}: {pool.Snapshot()}");
     }
 
     public async ValueTask DisposeAsync()
     {
         foreach (var connector in SourceConnectors.Concat(TargetConnectors)) await connector.DisposeAsync().SoonAsync();
-        foreach (var pool in SourceBlockPools.Concat(TargetBlockPools)) pool.Dispose();
+        foreach (var pool in SourceGroups.Concat(TargetGroups).SelectMany(static groups => groups)) pool.Dispose();
         await Pools.DisposeAsync();
+    }
+
+    private static BlockPool[] Groups(KvPool pool, int blocks, int seed, TimeProvider? time)
+    {
+        var shared = Shuffled(pool.Agent, blocks, seed, time);
+        return [.. pool.Plan.Schema.Groups.Select((group, i) => i == 0 || group.Share == KvShare.Overlay ? shared : Shuffled(pool.Agent, blocks, seed + i, time))];
     }
 
     // Ids come in random order.
