@@ -52,7 +52,7 @@ public static class NixlBuilderExtensions
         ArgumentNullException.ThrowIfNull(make);
         var registration = NixlBuilder.Of(builder);
         var agentName = builder.Name;
-        var key = name is null ? agentName : $"{agentName}/{name}";
+        var key = KeyOf(agentName, name);
         foreach (var service in builder.Services)
         {
             if (service.IsKeyedService && service.ServiceType == typeof(KvPool<TLayout>) && Equals(service.ServiceKey, key))
@@ -62,6 +62,9 @@ public static class NixlBuilderExtensions
         registration.Pools.Add(provider => provider.GetRequiredKeyedService<KvPool<TLayout>>(key));
         return builder;
     }
+
+    /// <summary>The key of a pool and of what belongs to it.</summary>
+    internal static string KeyOf(string agent, string? pool) => pool is null ? agent : $"{agent}/{pool}";
 
     /// <summary>For tests: the agent works over an in-process fake instead of the native library.</summary>
     public static INixlBuilder UseFakeTransport(this INixlBuilder builder, FakeTransport transport)

@@ -3,17 +3,19 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Nixl.Sdk.Metadata;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Hosting;
 
 /// <summary>
-/// Starts all agents and their pools with the host and publishes their metadata; at stop takes it back and closes them, which ends
-/// transfers in flight and waits (at most the quiesce grace) until no transport touches memory any more.
+/// Starts all agents, their pools, connectors, producers and consumers with the host and publishes their metadata; at stop takes it back and
+/// closes them in the opposite order, which ends transfers in flight and waits (at most the quiesce grace) until no transport touches memory any more.
 /// </summary>
 internal sealed partial class NixlHostedService : IHostedService
 {
     private readonly IServiceProvider _services;
     private readonly NixlAgentHost[] _agents;
+    private readonly Dictionary<NixlAgentHost, KvConnector> _connectors = [];
     private readonly IMetadataExchange? _exchange;
     private readonly ILogger _log;
 
@@ -33,6 +35,12 @@ internal sealed partial class NixlHostedService : IHostedService
             var agent = await host.StartAsync().ConfigureAwait(false);
             foreach (var make in host.Registration.Pools)
                 PoolReady(agent.Name, make(_services));
+            if (host.Registration.HasConnector)
+                _connectors[host] = _services.GetRequiredKeyedService<KvConnector>(host.Registration.Name);
+            foreach (var make in host.Registration.Roles)
+                _ = make(_services);
+            foreach (var note in host.Registration.Notes)
+                Note(agent.Name, note);
             if (_exchange is not null)
                 await _exchange.PublishAsync(agent.Name, agent.ExportMetadata, cancellationToken).ConfigureAwait(false);
             AgentReady(agent.Name, agent.AvailableTransports);
@@ -46,6 +54,9 @@ internal sealed partial class NixlHostedService : IHostedService
             if (host.Made is not { } agent) continue;
             if (_exchange is not null)
                 await _exchange.WithdrawAsync(agent.Name, CancellationToken.None).ConfigureAwait(false);
+            // What is open with peers ends and is told them while the agent can still say so.
+            if (_connectors.Remove(host, out var connector))
+                await connector.DisposeAsync().AsTask().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             // Closing the agent revokes its pools' memory; the container disposes the pools themselves.
             await agent.DisposeAsync().AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
             AgentStopped(agent.Name);
@@ -57,6 +68,9 @@ internal sealed partial class NixlHostedService : IHostedService
 
     [LoggerMessage(2, LogLevel.Information, "Agent '{Agent}' has pool {Pool}")]
     private partial void PoolReady(string agent, KvPool pool);
+
+    [LoggerMessage(4, LogLevel.Warning, "Agent '{Agent}': {Note}")]
+    private partial void Note(string agent, string note);
 
     [LoggerMessage(3, LogLevel.Information, "Agent '{Agent}' has stopped")]
     private partial void AgentStopped(string agent);

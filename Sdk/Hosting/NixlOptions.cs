@@ -90,6 +90,10 @@ public sealed class NixlOptions
     [ValidateObjectMembers]
     public NixlMetadataOptions Metadata { get; set; } = new();
 
+    /// <summary>Leases and connector, for agents with producers or consumers.</summary>
+    [Required]
+    public NixlServingOptions Serving { get; set; } = new();
+
     /// <summary>The model whose cache the pools hold, for pools that name none themselves.</summary>
     [ValidateObjectMembers]
     public NixlModelOptions? Model { get; set; }

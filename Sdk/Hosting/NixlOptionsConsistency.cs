@@ -7,7 +7,7 @@ internal sealed class NixlOptionsConsistency : IValidateOptions<NixlOptions>
 {
     public ValidateOptionsResult Validate(string? name, NixlOptions options)
     {
-        if (options.Metadata is null || options.Parallel is null)
+        if (options.Metadata is null || options.Parallel is null || options.Serving is null)
             return ValidateOptionsResult.Skip; // the attributes report it
         var problems = new List<string>();
         if (options.Parallel.TpRank >= options.Parallel.Tp)
@@ -20,6 +20,7 @@ internal sealed class NixlOptionsConsistency : IValidateOptions<NixlOptions>
             problems.Add($"Metadata.ClockSkew {options.Metadata.ClockSkew} must not be negative.");
         if (KeyReader.Check("Metadata", options.Metadata.Key, options.Metadata.KeyFile) is { } problem)
             problems.Add(problem);
+        problems.AddRange(options.Serving.Problems());
         problems.AddRange(NixlOptionsMapping.ToAgentOptions(options, key: default).Validate());
         return problems.Count == 0
             ? ValidateOptionsResult.Success

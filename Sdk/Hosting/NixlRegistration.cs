@@ -11,4 +11,15 @@ internal sealed class NixlRegistration(string name)
 
     /// <summary>Makes the pools when the host starts, so that the metadata is complete before anyone asks for it.</summary>
     public List<Func<IServiceProvider, KvPool>> Pools { get; } = [];
+
+    /// <summary>Makes producers and consumers after the pools and before the metadata is published, so that no peer finds nobody.</summary>
+    public List<Func<IServiceProvider, object>> Roles { get; } = [];
+
+    /// <summary>Whether there is a connector, which ends before the agent.</summary>
+    public bool HasConnector { get; set; }
+
+    public List<Action<IServiceProvider, Serving.KvConnectorOptions>> ConfigureConnector { get; } = [];
+
+    /// <summary>What an operator should know at the start.</summary>
+    public List<string> Notes { get; } = [];
 }

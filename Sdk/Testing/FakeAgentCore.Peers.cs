@@ -44,7 +44,7 @@ internal sealed partial class FakeAgentCore
             var status = target is null ? NixlStatus.RemoteDisconnect
                 : target.Incarnation != blob.Incarnation ? NixlStatus.StalePeer
                 : NixlStatus.Success;
-            peer = NextId();
+            peer = _network.NextConnection();
             var made = new FakePeer(peer, target ?? this, blob);
             if (status < 0)
             {

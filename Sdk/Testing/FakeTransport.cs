@@ -18,6 +18,7 @@ public sealed class FakeTransport
     private bool _hang;
     private int _failures;
     private NixlStatus _failure;
+    private ulong _lastConnection;
 
     /// <summary>Time that every transfer and notification takes. Zero: at once, but never synchronously.</summary>
     public TimeSpan Delay
@@ -128,6 +129,9 @@ public sealed class FakeTransport
     }
 
     // The rest is called under the lock.
+
+    /// <summary>An id that no other connection here has: receivers tell their senders apart by it.</summary>
+    internal ulong NextConnection() => ++_lastConnection;
 
     internal FakeAgentCore? Find(string name) => _agents.GetValueOrDefault(name);
 

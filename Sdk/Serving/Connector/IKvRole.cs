@@ -11,4 +11,7 @@ internal interface IKvRole
 
     /// <summary>A peer lets us at its blocks. Must not block. Null if taken over, else why it is refused.</summary>
     string? Begin(KvHeld held);
+
+    /// <summary>Whether it takes accesses of a peer's pool.</summary>
+    bool WouldTake(PeerIdentity peer, string pool);
 }

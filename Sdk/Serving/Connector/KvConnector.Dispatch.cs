@@ -108,6 +108,12 @@ public sealed partial class KvConnector
                 case KvCancelMessage cancel:
                     Cancel(info, cancel);
                     break;
+                case KvAskMessage ask:
+                    Asked(info, ask);
+                    break;
+                case KvAnswerMessage answer:
+                    Answered(info, answer);
+                    break;
                 default:
                     Interlocked.Increment(ref _malformed);
                     break;
@@ -145,17 +151,21 @@ public sealed partial class KvConnector
             Interlocked.Increment(ref _late); // and that it has ended was told
             return;
         }
-        var held = new KvHeld(this, giver, access, longBytes);
-        if (!_held.TryAdd((held.Identity, access.Id), held))
+        var identity = PeerIdentity.Of(info);
+        var held = new KvHeld(this, giver, access, longBytes, _open.TryTake(identity), _waiting.TryTake(identity));
+        if (!_held.TryAdd((identity, access.Id), held))
         {
+            held.Open?.Free();
+            held.Waiting?.Free();
             Interlocked.Increment(ref _malformed); // said twice
             return;
         }
         var problem = IsDisposed ? "the connector is disposed"
-            : _held.Count > 2 * Options.MaxWaiting ? $"{_held.Count} accesses are open already; retry later"
+            : held.Open is null || held.Waiting is null ? $"'{identity.Name}' has its share of the accesses that may {(held.Open is null ? "be open" : "wait")} here; retry later"
             : !_roles.TryGetValue((access.Kind, access.ToPool), out var role) ? $"agent '{Agent.Name}' has no {(access.Kind == KvMessageKind.Request ? "producer" : "consumer")} for pool '{access.ToPool}'"
             : role.Begin(held);
         if (problem is null) return;
+        held.Waiting?.Free();
         Interlocked.Increment(ref _refused);
         held.Stop(new KvHandoverException(KvOutcome.Refused, problem));
     }

@@ -69,9 +69,18 @@ public sealed partial class KvConnector
             Lose(link, $"is {link.Peer.State}: {link.Peer.Reason}");
             if (!link.HasOpenGrants) Close(link);
             else if (PeerProcess.IsGone(link.Peer)) PeerExited(link.Identity);
+            else AskForEnd(link);
         }
         foreach (var held in _held.Values)
             if (held.Giver.State is PeerState.Disconnected or PeerState.Invalidated) held.Stop(Lost(held.Giver, held.Access.Name, $"is {held.Giver.State}: {held.Giver.Reason}"));
+    }
+
+    // The connection broke, and the same life of the peer is connected again: it knows whether it still touches our blocks. An access that
+    // it does not know any more has ended there, after its transfers have quiesced.
+    private void AskForEnd(KvLink link)
+    {
+        if (Agent.Runtime.FindPeer(link.Identity.Name, link.Identity.Incarnation) is not { State: PeerState.Connected } again || again == link.Peer) return;
+        if (link.TrySendCancel(Clock.Now, Clock.After(Options.ConfirmTimeout))) Send(again, new KvCancelMessage(link.Id));
     }
 
     private void LookAtGiven()

@@ -21,13 +21,15 @@ namespace Nixl.Sdk.Serving;
 /// <see cref="NixlAgent.TryReadNotification"/> would take its messages away.</para>
 /// </remarks>
 [MustDispose("a reader of the agent's notifications")]
-public sealed partial class KvConnector : IAsyncDisposable
+public sealed partial class KvConnector : IAsyncDisposable, IDisposable
 {
     private readonly ConcurrentDictionary<ulong, KvLink> _given = new();
     private readonly ConcurrentDictionary<(PeerIdentity Giver, ulong Id), KvHeld> _held = new();
     private readonly ConcurrentDictionary<(KvMessageKind Kind, string Pool), IKvRole> _roles = new();
     private readonly ConcurrentDictionary<PeerIdentity, byte> _exited = new(); // one for each exit that somebody has told
     private readonly ConcurrentDictionary<Task, byte> _sending = new();
+    private readonly PeerShares _open;
+    private readonly PeerShares _waiting;
     private readonly CancellationTokenSource _stop = new();
     private readonly Channel<Notification>? _others;
     private readonly Task[] _loops;
@@ -39,6 +41,8 @@ public sealed partial class KvConnector : IAsyncDisposable
         Agent = agent;
         Options = options;
         Clock = new KvClock(options.TimeProvider);
+        _open = new PeerShares(4 * options.MaxWaiting);
+        _waiting = new PeerShares(2 * options.MaxWaiting);
         if (options.OtherNotification is not null) _others = Channel.CreateBounded<Notification>(options.MaxWaiting);
         agent.PeerStateChanged += OnPeerStateChanged;
         HandoverMetrics.Add(this);
@@ -108,6 +112,9 @@ public sealed partial class KvConnector : IAsyncDisposable
         if (loops.IsCompleted) _stop.Dispose();
     }
 
+    /// <summary><see cref="DisposeAsync"/>, blocking. Prefer the asynchronous form.</summary>
+    public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
+
     /// <summary>What is left until a deadline, for calls that want more than nothing.</summary>
     internal TimeSpan Left(long deadline)
     {
@@ -174,6 +181,7 @@ public sealed partial class KvConnector : IAsyncDisposable
     internal void HeldEnded(KvHeld held, KvEndMessage end)
     {
         if (!_held.TryRemove((held.Identity, held.Access.Id), out _)) return;
+        held.Open?.Free();
         if (held.Access.Kind == KvMessageKind.Request) Ended(isProducer: true, isPull: false, held.Reason?.Outcome ?? end.Outcome, held.Bytes, held.Began);
         if (held.Reason?.Outcome != KvOutcome.PeerLost) Send(held.Giver, end);
     }

@@ -9,8 +9,9 @@ public sealed class KvConnectorOptions
     /// </summary>
     public Func<Notification, ValueTask>? OtherNotification { get; set; }
 
-    /// <summary>Requests or offers of peers that wait for the engine, and notifications that wait for <see cref="OtherNotification"/>. More
-    /// requests and offers are refused. 1024.</summary>
+    /// <summary>Requests and offers of one peer that wait for the engine, twice as many with those that it works on; and notifications that wait for
+    /// <see cref="OtherNotification"/>. More are refused. Peers share twice as many places: n that want all of them get 2/(n + 1) of this number each, so
+    /// that none locks out another. 1024; at most a million.</summary>
     public int MaxWaiting { get; set; } = 1024;
 
     /// <summary>How often deadlines, heartbeats and expiry are looked at. 100 ms; shorter than the block pools' heartbeat interval.</summary>
@@ -26,6 +27,7 @@ public sealed class KvConnectorOptions
     {
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxWaiting, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxWaiting, 1_000_000);
         ArgumentOutOfRangeException.ThrowIfLessThan(CheckInterval, TimeSpan.FromMilliseconds(1));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(CheckInterval, TimeSpan.FromMinutes(1));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(ConfirmTimeout, TimeSpan.Zero);

@@ -13,7 +13,7 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
     where TLayout : IKvLayout<TLayout>
 {
     private readonly KvConnector _connector;
-    private readonly KvOfferBook _offers;
+    private readonly KvOfferBook _offers = new();
     private readonly BlockPool[] _blocks;
 
     /// <summary>A consumer of one pool.</summary>
@@ -39,7 +39,6 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
         CheckSharedPages(pool, blocks);
         _connector = connector;
         _blocks = [.. blocks];
-        _offers = new KvOfferBook(connector.Options.MaxWaiting);
         Pool = pool;
         connector.Add(this);
     }
@@ -119,6 +118,10 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
 
     /// <summary>Leaves the connector. What is on its way goes on.</summary>
     public void Dispose() => _connector.Remove(this);
+
+    internal KvConnector Connector => _connector;
+
+    bool IKvRole.WouldTake(PeerIdentity peer, string pool) => true;
 
     string? IKvRole.Begin(KvHeld held) => _offers.Add(held);
 

@@ -24,8 +24,15 @@ internal sealed class KvHeld
     private bool _ended;
     private KvHandoverException? _reason;
 
-    public KvHeld(KvConnector connector, RemoteAgent giver, KvAccessMessage access, int longBytes)
+    /// <param name="connector">Who reads its messages.</param>
+    /// <param name="giver">Whose blocks they are.</param>
+    /// <param name="access">The message that began it.</param>
+    /// <param name="longBytes">Bytes of that message if it came in parts.</param>
+    /// <param name="open">The giver's place until the end; null if it has its share.</param>
+    /// <param name="waiting">The giver's place until the engine takes it; null if it has its share.</param>
+    public KvHeld(KvConnector connector, RemoteAgent giver, KvAccessMessage access, int longBytes, PeerPlace? open, PeerPlace? waiting)
     {
+        (Open, Waiting) = (open, waiting);
         _connector = connector;
         Giver = giver;
         Identity = PeerIdentity.Of(giver);
@@ -40,6 +47,12 @@ internal sealed class KvHeld
     }
 
     public RemoteAgent Giver { get; }
+
+    /// <summary>Freed by its end.</summary>
+    public PeerPlace? Open { get; }
+
+    /// <summary>Freed by the producer or consumer in whose queue it stands: also something that has ended takes room there.</summary>
+    public PeerPlace? Waiting { get; }
 
     public PeerIdentity Identity { get; }
 

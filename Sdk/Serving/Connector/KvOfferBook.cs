@@ -1,7 +1,7 @@
 namespace Nixl.Sdk.Serving;
 
 /// <summary>Offers of producers that the engine has not asked for yet, and those who wait for one. Thread-safe.</summary>
-internal sealed class KvOfferBook(int capacity)
+internal sealed class KvOfferBook
 {
     private readonly Lock _sync = new();
     private readonly Dictionary<(PeerIdentity Peer, string Pool, string Name), KvHeld> _offers = [];
@@ -13,7 +13,6 @@ internal sealed class KvOfferBook(int capacity)
         var key = (offer.Identity, offer.Access.FromPool, offer.Access.Name);
         lock (_sync)
         {
-            if (_offers.Count >= capacity) return $"{capacity} offers wait already; retry later";
             if (!_offers.TryAdd(key, offer)) return $"'{offer.Access.Name}' was offered already";
             if (_waiters.Remove(key, out var waiter)) waiter.TrySetResult();
         }
@@ -47,12 +46,17 @@ internal sealed class KvOfferBook(int capacity)
         }
     }
 
-    private KvHeld? TryTake((PeerIdentity Peer, string Pool, string Name) key) =>
-        _offers.Remove(key, out var offer) && offer.TryTake() ? offer : null;
+    private KvHeld? TryTake((PeerIdentity Peer, string Pool, string Name) key)
+    {
+        if (!_offers.Remove(key, out var offer)) return null;
+        offer.Waiting?.Free();
+        return offer.TryTake() ? offer : null;
+    }
 
     private void Remove((PeerIdentity Peer, string Pool, string Name) key, KvHeld offer)
     {
         lock (_sync)
             if (_offers.TryGetValue(key, out var known) && known == offer) _offers.Remove(key);
+        offer.Waiting?.Free();
     }
 }

@@ -15,7 +15,7 @@ public sealed class KvProducer<TLayout> : IKvRole, IDisposable
     where TLayout : IKvLayout<TLayout>
 {
     private readonly ConcurrentDictionary<(PeerIdentity Peer, string Pool), RemoteKvPool<TLayout>> _consumers = new();
-    private readonly Channel<KvPush> _requests;
+    private readonly Channel<KvPush> _requests = Channel.CreateUnbounded<KvPush>(); // what is in it has a place each, of which there are not more
     private readonly KvConnector _connector;
 
     /// <summary>A producer from one pool.</summary>
@@ -29,7 +29,6 @@ public sealed class KvProducer<TLayout> : IKvRole, IDisposable
         ArgumentNullException.ThrowIfNull(pool);
         if (pool.Agent != connector.Agent) throw new ArgumentException($"Pool '{pool.Name}' belongs to agent '{pool.Agent.Name}', the connector to '{connector.Agent.Name}'.", nameof(pool));
         _connector = connector;
-        _requests = Channel.CreateBounded<KvPush>(connector.Options.MaxWaiting);
         Pool = pool;
         connector.Add(this);
     }
@@ -64,7 +63,10 @@ public sealed class KvProducer<TLayout> : IKvRole, IDisposable
     public async IAsyncEnumerable<KvPush> ReadRequestsAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await foreach (var request in _requests.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        {
+            request.LeaveQueue();
             if (request.TryTake()) yield return request;
+        }
     }
 
     /// <summary>Pull: lets a consumer read blocks, and tells it. The blocks are held until it has read them, says that it will not, or has
@@ -95,14 +97,22 @@ public sealed class KvProducer<TLayout> : IKvRole, IDisposable
     {
         _connector.Remove(this);
         _requests.Writer.TryComplete();
-        while (_requests.Reader.TryRead(out var request)) request.Refuse($"the producer of pool '{Pool.Name}' is closed");
+        while (_requests.Reader.TryRead(out var request))
+        {
+            request.LeaveQueue();
+            request.Refuse($"the producer of pool '{Pool.Name}' is closed");
+        }
     }
+
+    internal KvConnector Connector => _connector;
+
+    bool IKvRole.WouldTake(PeerIdentity peer, string pool) => _consumers.ContainsKey((peer, pool));
 
     string? IKvRole.Begin(KvHeld held)
     {
         if (!_consumers.TryGetValue((held.Identity, held.Access.FromPool), out var consumer))
             return $"'{held.Giver.Name}' is no consumer of '{Pool.Agent.Name}' (AddConsumer)";
         if (KvPushPlan.Make(consumer, held.Access, out var problem) is not { } plan) return problem;
-        return _requests.Writer.TryWrite(new KvPush(_connector, held, consumer, plan)) ? null : $"{_connector.Options.MaxWaiting} requests wait already; retry later";
+        return _requests.Writer.TryWrite(new KvPush(_connector, held, consumer, plan)) ? null : $"the producer of pool '{Pool.Name}' is closed";
     }
 }

@@ -119,6 +119,8 @@ public sealed partial class KvPush : IAsyncDisposable
     /// <summary>For tests.</summary>
     internal ulong AccessId => _held.Access.Id;
 
+    internal void LeaveQueue() => _held.Waiting?.Free();
+
     internal bool TryTake() => _held.TryTake();
 
     internal void Refuse(string why) => _held.Stop(new KvHandoverException(KvOutcome.Refused, why));

@@ -51,7 +51,8 @@ public abstract class KvPeerLink : IAsyncDisposable
     }
 
     /// <summary>
-    /// Where a consumer gets caches from; null unless <see cref="KvPeerLinkState.Connected"/>, or if the link has no consumer. Bound to the
+    /// Where a consumer gets caches from; null unless <see cref="KvPeerLinkState.Connected"/>, if the link has no consumer, or if the engine
+    /// has no producer. Bound to the
     /// ranks' present lives: take it anew for each request.
     /// </summary>
     public KvSource? Source
@@ -115,7 +116,6 @@ public abstract class KvPeerLink : IAsyncDisposable
             var isNew = _status.State != status.State;
             (_status, _source) = (status, source);
             if (!isNew) return;
-            Local.Agent.Runtime.Log.LinkChanged(this, status);
             _changes.Writer.TryWrite(status);
             if (status.State == KvPeerLinkState.Disposed) _changes.Writer.TryComplete();
             _changed.TrySetResult();
@@ -129,6 +129,7 @@ public abstract class KvPeerLink : IAsyncDisposable
         {
             try
             {
+                Local.Agent.Runtime.Log.LinkChanged(this, status);
                 Changed?.Invoke(this, status);
             }
 #pragma warning disable CA1031 // A handler's exception must not stop later changes.

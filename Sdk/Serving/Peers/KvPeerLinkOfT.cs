@@ -49,6 +49,12 @@ public sealed class KvPeerLink<TLayout> : KvPeerLink
         _running = Task.WhenAll(_ranks.Select(rank => Task.Run(() => rank.RunAsync(_stop.Token))));
     }
 
+    internal KvConnector? Connector => _consumer?.Connector ?? _producer?.Connector;
+
+    internal bool Consumes => _consumer is not null;
+
+    internal bool Produces => _producer is not null;
+
     /// <summary>Whether a rank that ends now ends because of us.</summary>
     internal bool IsEnding => _stop.IsCancellationRequested;
 
@@ -121,10 +127,11 @@ public sealed class KvPeerLink<TLayout> : KvPeerLink
         source = null;
         if (_disposed) return KvPeerLinkState.Disposed;
         if (_ranks.Any(static rank => rank.IsRefused)) return KvPeerLinkState.Refused;
-        if (pools.Length < _ranks.Length) return _wasConnected ? KvPeerLinkState.Lost : KvPeerLinkState.Connecting;
+        if (!_ranks.All(static rank => rank.IsReady)) return _wasConnected ? KvPeerLinkState.Lost : KvPeerLinkState.Connecting;
         if (_ranks.Any(static rank => rank.IsSuspect)) return KvPeerLinkState.Suspect;
         try
         {
+            if (_consumer is not null && !_ranks.Any(static rank => rank.Serves) && _producer is not null) return KvPeerLinkState.Connected; // it only consumes
             if (_consumer is not null) source = KeepOrMake(pools);
             return KvPeerLinkState.Connected;
         }

@@ -3,10 +3,10 @@ namespace Nixl.Sdk.Serving;
 /// <summary>Whether a remote engine can be worked with.</summary>
 public enum KvPeerLinkState
 {
-    /// <summary>Not all ranks have been connected yet.</summary>
+    /// <summary>Not all ranks have been connected yet, or not all have connected to us.</summary>
     Connecting = 0,
 
-    /// <summary>All ranks are connected, and what they hold fits.</summary>
+    /// <summary>All ranks are connected and connected to us, and what they hold fits: requests and offers are taken.</summary>
     Connected = 1,
 
     /// <summary>All are connected, but one is silent for longer than <see cref="NixlAgentOptions.SuspectAfter"/>; it may come back.</summary>

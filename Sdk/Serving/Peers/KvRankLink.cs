@@ -16,6 +16,8 @@ internal sealed class KvRankLink<TLayout>(
     private volatile RemoteKvPool<TLayout>? _pool;
     private volatile bool _refused;
     private volatile bool _suspect;
+    private volatile bool _ready;
+    private volatile bool _serves;
     private long _attempts;
     private long _losses;
 
@@ -26,6 +28,12 @@ internal sealed class KvRankLink<TLayout>(
     public bool IsRefused => _refused;
 
     public bool IsSuspect => _suspect;
+
+    /// <summary>It is connected to us, too, and takes what this link is for.</summary>
+    public bool IsReady => _ready;
+
+    /// <summary>It takes requests.</summary>
+    public bool Serves => _serves;
 
     public long Attempts => Interlocked.Read(ref _attempts);
 
@@ -65,7 +73,7 @@ internal sealed class KvRankLink<TLayout>(
             var metadata = await FetchAsync(options.AttemptTimeout, stop).ConfigureAwait(false);
             var connecting = MetadataExchangeExtensions.ConnectNamedAsync(local.Agent, metadata, rank.Agent, _clock.Until(until), options.AttemptTimeout, stop);
             var pool = local.Connect(await connecting.AsTask().WaitAsync(stop).ConfigureAwait(false), options.Pool);
-            (_pool, _refused, _suspect) = (pool, false, false);
+            (_pool, _refused) = (pool, false);
             if (owner.Connected(pool)) return pool;
             await DropAsync(pool, new ObjectDisposedException(nameof(KvPeerLink))).ConfigureAwait(false);
         }
@@ -100,7 +108,7 @@ internal sealed class KvRankLink<TLayout>(
     // Until the rank is gone or the token.
     private async Task HoldAsync(RemoteKvPool<TLayout> pool, CancellationToken stop)
     {
-        var (suspicion, nextQuestion) = (new Backoff(options), 0L);
+        var (patience, nextQuestion) = (new Backoff(options), long.MinValue);
         while (true)
         {
             var changed = _changed; // before the look
@@ -109,8 +117,14 @@ internal sealed class KvRankLink<TLayout>(
             if (_suspect != (state == PeerState.Suspect))
             {
                 _suspect = !_suspect;
-                suspicion.Reset();
+                (patience, nextQuestion) = (new Backoff(options), long.MinValue);
                 owner.Look();
+            }
+            if (!_ready && !_suspect && _clock.Now >= nextQuestion)
+            {
+                await AskAsync(pool, stop).ConfigureAwait(false);
+                var pause = patience.Next(longest: false);
+                nextQuestion = _clock.After(pause < Tick ? pause : Tick); // it is there and one message is cheap: readiness need not wait longer
             }
             // A host that was lost says no goodbye: when the rank is there again, only its metadata tells.
             if (_suspect && _clock.Now >= nextQuestion)
@@ -120,11 +134,52 @@ internal sealed class KvRankLink<TLayout>(
                     Invalidate(pool.Remote);
                     break;
                 }
-                nextQuestion = _clock.After(suspicion.Next(longest: false));
+                nextQuestion = _clock.After(patience.Next(longest: false));
             }
-            await changed.Task.WaitAsync(Tick, options.TimeProvider, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var wait = nextQuestion == long.MinValue || _ready ? Tick : _clock.Until(nextQuestion);
+            if (wait > Tick) wait = Tick;
+            if (wait > TimeSpan.Zero) await changed.Task.WaitAsync(wait, options.TimeProvider, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         await DropAsync(pool, new PeerDisconnectedException(NixlStatus.RemoteDisconnect, $"'{pool.Remote.Name}' is {pool.Remote.State}: {pool.Remote.Reason}") { Peer = pool.Remote.Name }).ConfigureAwait(false);
+    }
+
+    // It may have been connected by us before it has connected to us; what we send it until then it cannot answer.
+    private async Task AskAsync(RemoteKvPool<TLayout> pool, CancellationToken stop)
+    {
+        try
+        {
+            var problem = await FindProblemAsync(pool, stop).ConfigureAwait(false);
+            _ready = problem is null;
+            if (problem is null) owner.Look();
+            else owner.Failed(new NixlBusyException(NixlStatus.Busy, problem) { Peer = pool.Remote.Name });
+        }
+        catch (TimeoutException)
+        {
+            owner.Failed(new NixlBusyException(NixlStatus.Busy, $"'{pool.Remote.Name}' does not answer: it is not connected to '{local.Agent.Name}' yet, or runs no KvConnector.") { Peer = pool.Remote.Name });
+        }
+        catch (Exception e) when (e is NixlException or ObjectDisposedException or OperationCanceledException)
+        {
+            // Its state says so.
+        }
+    }
+
+    private async ValueTask<string?> FindProblemAsync(RemoteKvPool<TLayout> pool, CancellationToken stop)
+    {
+        if (owner.Connector is not { } connector) return null;
+        var answer = KvAnswer.NoRole;
+        if (owner.Consumes && pool.Route(TransferOperation.Read) is not { IsEmpty: true })
+        {
+            answer = await connector.AskAsync(pool.Remote, KvMessageKind.Request, pool.Name, local.Name, Tick, options.TimeProvider, stop).ConfigureAwait(false);
+            _serves = answer == KvAnswer.Yes;
+            if (answer == KvAnswer.NotYet) return $"'{pool.Remote.Name}' does not know pool '{local.Name}' of '{local.Agent.Name}' as a consumer yet (AddConsumer, or a link of its own).";
+        }
+        else if (!owner.Produces)
+        {
+            return null; // it gives this rank nothing
+        }
+        if (answer == KvAnswer.NoRole && owner.Produces)
+            answer = await connector.AskAsync(pool.Remote, KvMessageKind.Offer, pool.Name, local.Name, Tick, options.TimeProvider, stop).ConfigureAwait(false);
+        return answer == KvAnswer.Yes ? null : $"Pool '{pool.Name}' of '{pool.Remote.Name}' has no {(owner.Consumes ? owner.Produces ? "producer and no consumer" : "producer" : "consumer")}.";
     }
 
     private async Task<bool> IsAnotherLifeAsync(RemoteAgent remote, CancellationToken stop)
@@ -134,7 +189,9 @@ internal sealed class KvRankLink<TLayout>(
             var metadata = await FetchAsync(Tick, stop).ConfigureAwait(false);
             return MetadataCodec.Decode(metadata, local.Agent.Runtime.MetadataOptions, local.Agent.Name) is { } now && now.Agent == remote.Name && now.Incarnation != remote.Incarnation;
         }
-        catch (Exception e) when (e is NixlException or OperationCanceledException or ObjectDisposedException or IOException)
+#pragma warning disable CA1031 // Whatever an exchange throws.
+        catch
+#pragma warning restore CA1031
         {
             return false; // nobody answers: still nothing but silence
         }
@@ -143,7 +200,7 @@ internal sealed class KvRankLink<TLayout>(
     // First nothing new begins, then the prepared lists go; what the transport still touches keeps them until then.
     private async Task DropAsync(RemoteKvPool<TLayout> pool, Exception reason)
     {
-        (_pool, _suspect) = (null, false);
+        (_pool, _suspect, _ready, _serves) = (null, false, false, false);
         if (!owner.IsEnding) Interlocked.Increment(ref _losses);
         owner.Dropped(pool, reason);
         await pool.DisposeAsync().AsTask().WaitAsync(local.Agent.Runtime.Options.QuiesceGrace + Tick, options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

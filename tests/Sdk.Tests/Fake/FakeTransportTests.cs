@@ -8,6 +8,26 @@ namespace Nixl.Sdk.Tests.Fake;
 public class FakeTransportTests
 {
     [Fact]
+    public async Task Senders_are_told_apart()
+    {
+        var fake = new FakeTransport();
+        await using var receiver = await NixlAgent.CreateAsync(Pair.Options(Backend.Fake, "receiver", fake)).SoonAsync();
+        foreach (var name in (string[])["one", "two", "three"])
+        {
+            var sender = await NixlAgent.CreateAsync(Pair.Options(Backend.Fake, name, fake)).SoonAsync();
+            await using (sender)
+            {
+                await sender.NotifyAsync(await sender.ConnectAsync(receiver.ExportMetadata()).SoonAsync(), "hello"u8).SoonAsync();
+                await foreach (var notification in receiver.ReadNotificationsAsync())
+                {
+                    Assert.Equal((name, sender.Incarnation), (notification.Info.Sender, notification.Info.SenderIncarnation));
+                    break;
+                }
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_delay_follows_the_agents_clock()
     {
         var clock = new FakeTimeProvider();

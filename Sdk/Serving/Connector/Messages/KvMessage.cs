@@ -45,3 +45,15 @@ internal sealed record KvEndMessage(ulong Id, KvOutcome Outcome, string Reason, 
 /// <summary>The owner asks for the end of an access.</summary>
 /// <param name="Id">The access.</param>
 internal sealed record KvCancelMessage(ulong Id) : KvMessage(KvMessageKind.Cancel);
+
+/// <summary>Whether the receiver would take a request, or an offer, of the sender.</summary>
+/// <param name="Id">Random; comes back with the answer.</param>
+/// <param name="What">Request or Offer.</param>
+/// <param name="ToPool">The receiver's pool.</param>
+/// <param name="FromPool">The sender's pool.</param>
+internal sealed record KvAskMessage(ulong Id, KvMessageKind What, string ToPool, string FromPool) : KvMessage(KvMessageKind.Ask);
+
+/// <summary>Whether it would.</summary>
+/// <param name="Id">Of the question.</param>
+/// <param name="Answer">The answer.</param>
+internal sealed record KvAnswerMessage(ulong Id, KvAnswer Answer) : KvMessage(KvMessageKind.Answer);

@@ -53,6 +53,16 @@ internal static class KvMessageCodec
             case KvCancelMessage cancel:
                 writer.U64(cancel.Id);
                 break;
+            case KvAskMessage ask:
+                writer.U64(ask.Id);
+                writer.U8((byte)ask.What);
+                writer.Text(ask.ToPool, KvMessageFormat.MaxName);
+                writer.Text(ask.FromPool, KvMessageFormat.MaxName);
+                break;
+            case KvAnswerMessage answer:
+                writer.U64(answer.Id);
+                writer.U8((byte)answer.Answer);
+                break;
             case KvPartMessage part:
                 writer.U64(part.Id);
                 writer.Number(part.Index);
@@ -81,6 +91,8 @@ internal static class KvMessageCodec
         KvMessageKind.Heartbeat => ReadHeartbeat(ref reader),
         KvMessageKind.End => ReadEnd(ref reader),
         KvMessageKind.Cancel => new KvCancelMessage(reader.U64()),
+        KvMessageKind.Ask => ReadAsk(ref reader),
+        KvMessageKind.Answer => ReadAnswer(ref reader),
         KvMessageKind.Part => ReadPart(ref reader),
         _ => null,
     };
@@ -164,6 +176,18 @@ internal static class KvMessageCodec
         var (id, outcome) = (reader.U64(), (KvOutcome)reader.U8());
         var end = new KvEndMessage(id, outcome, reader.Text(KvMessageFormat.MaxReason), reader.Bytes().ToArray());
         return outcome is KvOutcome.Completed or KvOutcome.Cancelled or KvOutcome.Failed or KvOutcome.Refused ? end : null;
+    }
+
+    private static KvAskMessage? ReadAsk(ref KvMessageReader reader)
+    {
+        var ask = new KvAskMessage(reader.U64(), (KvMessageKind)reader.U8(), reader.Text(KvMessageFormat.MaxName), reader.Text(KvMessageFormat.MaxName));
+        return ask.What is KvMessageKind.Request or KvMessageKind.Offer ? ask : null;
+    }
+
+    private static KvAnswerMessage? ReadAnswer(ref KvMessageReader reader)
+    {
+        var answer = new KvAnswerMessage(reader.U64(), (KvAnswer)reader.U8());
+        return answer.Answer is KvAnswer.Yes or KvAnswer.NoRole or KvAnswer.NotYet ? answer : null;
     }
 
     private static string Describe(KvMessage message) => message switch

@@ -23,4 +23,10 @@ internal enum KvMessageKind : byte
 
     /// <summary>A piece of a request or an offer that is longer than a notification.</summary>
     Part = 7,
+
+    /// <summary>Whether the receiver would take a request, or an offer, of the sender.</summary>
+    Ask = 8,
+
+    /// <summary>What it would do.</summary>
+    Answer = 9,
 }

@@ -17,6 +17,8 @@ public sealed class KvMessageTests
         new KvHeartbeatMessage([1, ulong.MaxValue]),
         new KvEndMessage(3, KvOutcome.Failed, "because", new byte[] { 9 }),
         new KvCancelMessage(4),
+        new KvAskMessage(5, KvMessageKind.Offer, "kv", "pool.2"),
+        new KvAnswerMessage(6, KvAnswer.NotYet),
         new KvPartMessage(5, 1, 3, [4, 5, 6]),
     ];
 

@@ -24,9 +24,10 @@ public sealed class PeerLinkFaultTests
         await using var link = new KvPeerLink<SplitKv>(decode.Pool, exchange, [new KvPeerRank(p)], decode.Producer, decode.Consumer, options);
         foreach (var (attempt, pause) in ((int, int)[])[(1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (6, 1000)])
             await PauseAsync(attempt, pause);
-        await using (await Engine.StartAsync(p, exchange, fake))
+        await using (var prefill = await Engine.StartAsync(p, exchange, fake))
         {
             exchange.Failure = null;
+            prefill.LinkTo(decode.Agent, new KvPeerLinkOptions());
             await Deadlines.UntilAsync(() => Advanced(100) && link.State == KvPeerLinkState.Connected, "connected");
             time.Advance(TimeSpan.FromMinutes(1)); // it lives for long
             exchange.Failure = new MetadataExchangeException(NixlStatus.NotFound, "gone");
@@ -92,6 +93,7 @@ public sealed class PeerLinkFaultTests
         await Deadlines.UntilAsync(() => Advance() && link.Status.LastFailure is not null, "the attempt is given up");
         Assert.Contains("neither gave", link.Status.LastFailure!.Message, StringComparison.Ordinal);
         exchange.Hangs = false;
+        prefill.LinkTo(decode.Agent, new KvPeerLinkOptions());
         await Deadlines.UntilAsync(() => Advance() && link.State == KvPeerLinkState.Connected, "the next attempt succeeds");
 
         bool Advance()
@@ -110,6 +112,7 @@ public sealed class PeerLinkFaultTests
         await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), exchange, fake);
         await using var prefill = await Engine.StartAsync(p, exchange, fake);
         var options = new KvPeerLinkOptions { FirstBackoff = 10 * Millisecond, MaxBackoff = 50 * Millisecond };
+        prefill.LinkTo(decode.Agent, options);
         await using var link = new KvPeerLink<SplitKv>(decode.Pool, exchange, [new KvPeerRank(p)], consumer: decode.Consumer, options: options);
         await link.WaitConnectedAsync(Deadlines.Soon);
         var remote = link.Source!.Ranks[0].Remote;
@@ -139,12 +142,13 @@ public sealed class PeerLinkFaultTests
         await using var exchange = new ScriptedExchange { Hangs = moment == "hanging", Failure = moment == "connecting" ? new MetadataExchangeException(NixlStatus.NotFound, "not there") : null };
         var p = Pair.UniqueName("p");
         await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), exchange, fake);
-        await using IAsyncDisposable prefill = moment == "refused" ? await LinkedEngine<WiderKv>.StartAsync(p, exchange, fake) : await Engine.StartAsync(p, exchange, fake);
+        await using var prefill = await Engine.StartAsync(p, exchange, fake, moment == "refused" ? new ModelIdentity("another", "sha256:other") : null);
         // Every pause would outlast the test.
         var options = new KvPeerLinkOptions { FirstBackoff = TimeSpan.FromHours(1), MaxBackoff = TimeSpan.FromHours(1), AttemptTimeout = TimeSpan.FromHours(1) };
         await using var link = new KvPeerLink<SplitKv>(decode.Pool, exchange, [new KvPeerRank(p)], decode.Producer, decode.Consumer, options);
         using var never = new ManualResetEventSlim();
         if (moment == "handler") link.Changed += (_, _) => never.Wait();
+        if (moment is "connected" or "lost" or "handler") prefill.LinkTo(decode.Agent, new KvPeerLinkOptions());
         await Deadlines.UntilAsync(() => Reached(), $"{moment}: {link.Status}");
         if (moment == "lost")
         {

@@ -21,8 +21,8 @@ public sealed class PeerLinkTests
     {
         var fake = backend == Backend.Fake ? new FakeTransport() : null;
         await using var exchange = new InMemoryMetadataExchange();
-        var (p, d) = (Pair.UniqueName("p"), Pair.UniqueName("d"));
-        await using var decode = await Engine.StartAsync(d, exchange, fake);
+        var p = Pair.UniqueName("p");
+        await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), exchange, fake);
         await using var link = new KvPeerLink<SplitKv>(decode.Pool, exchange, [new KvPeerRank(p)], consumer: decode.Consumer, options: Quick);
         Assert.Null(link.Source);
         KvSource? before = null;
@@ -30,8 +30,7 @@ public sealed class PeerLinkTests
         {
             await using (var prefill = await Engine.StartAsync(p, exchange, fake))
             {
-                await using var back = new KvPeerLink<SplitKv>(prefill.Pool, exchange, [new KvPeerRank(d)], prefill.Producer, options: Quick);
-                await back.WaitConnectedAsync(Deadlines.Soon);
+                prefill.LinkTo(decode.Agent, Quick, consumes: false);
                 await link.WaitConnectedAsync(Deadlines.Soon);
                 Assert.NotSame(before, link.Source);
                 before = link.Source!;
@@ -53,14 +52,18 @@ public sealed class PeerLinkTests
         var (p, d) = (Pair.UniqueName("p"), Pair.UniqueName("d"));
         await using var prefill = await Engine.StartAsync(p, exchange, fake);
         await using var link = new KvPeerLink<SplitKv>(prefill.Pool, exchange, [new KvPeerRank(d)], prefill.Producer, prefill.Consumer, Quick);
+        PeerIdentity? earlier = null;
         for (var life = 1; life <= 2; life++)
         {
             await using var decode = await Engine.StartAsync(d, exchange, fake);
-            await using var back = new KvPeerLink<SplitKv>(decode.Pool, exchange, [new KvPeerRank(p)], decode.Producer, decode.Consumer, Quick);
+            var back = decode.LinkTo(prefill.Agent, Quick);
             await back.WaitConnectedAsync(Deadlines.Soon);
-            await Deadlines.UntilAsync(() => link.Status is { State: KvPeerLinkState.Connected } now && now.Losses == life - 1, $"connected to this life: {link.Status}");
+            await link.WaitConnectedAsync(Deadlines.Soon);
             await MovesAsync(prefill, decode, back.Source!, life);
             await MovesAsync(decode, prefill, link.Source!, life + 10);
+            if (earlier is { } gone) Assert.False(((IKvRole)prefill.Producer).WouldTake(gone, "kv"));
+            earlier = new PeerIdentity(d, decode.Agent.Incarnation);
+            Assert.True(((IKvRole)prefill.Producer).WouldTake(earlier.Value, "kv"));
         }
     }
 
@@ -73,12 +76,14 @@ public sealed class PeerLinkTests
         await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), exchange, fake, rank: new KvParallel(2, 1, 1, 0));
         await using var first = await Engine.StartAsync(names[0], exchange, fake, rank: new KvParallel(2, 0, 1, 0));
         var second = await Engine.StartAsync(names[1], exchange, fake, rank: new KvParallel(2, 1, 1, 0));
+        second.LinkTo(decode.Agent, Quick);
         await using var link = new KvPeerLink<SplitKv>(decode.Pool, exchange, [.. names.Select(name => new KvPeerRank(name))], consumer: decode.Consumer, options: Quick);
         await link.WaitConnectedAsync(Deadlines.Soon);
         Assert.Equal([names[1]], link.Source!.Ranks.Select(rank => rank.Remote.Name));
         await second.DisposeAsync();
         await Deadlines.UntilAsync(() => link.Status is { State: KvPeerLinkState.Lost, ConnectedRanks: 1 }, $"{link.Status}");
         await using var again = await Engine.StartAsync(names[1], exchange, fake, rank: new KvParallel(2, 1, 1, 0));
+        again.LinkTo(decode.Agent, Quick);
         await link.WaitConnectedAsync(Deadlines.Soon);
         Assert.Equal(again.Agent.Incarnation, link.Source!.Ranks[0].Remote.Incarnation);
         Assert.Equal(1, link.Status.Losses);
@@ -93,6 +98,8 @@ public sealed class PeerLinkTests
         await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), exchange, fake);
         await using var first = await Engine.StartAsync(names[0], exchange, fake, rank: new KvParallel(2, 0, 1, 0));
         await using var second = await Engine.StartAsync(names[1], exchange, fake, rank: new KvParallel(2, 1, 1, 0));
+        first.LinkTo(decode.Agent, Quick);
+        second.LinkTo(decode.Agent, Quick);
         await using (var half = new KvPeerLink<SplitKv>(decode.Pool, exchange, [new KvPeerRank(names[0])], consumer: decode.Consumer, options: Quick))
         {
             await Deadlines.UntilAsync(() => half.State == KvPeerLinkState.Refused, "half of a block is no source");
@@ -109,9 +116,8 @@ public sealed class PeerLinkTests
     {
         await using var server = new DirectMetadataExchange();
         await using var client = new DirectMetadataExchange(new DirectMetadataExchangeOptions { Listen = null });
-        await using var elsewhere = new InMemoryMetadataExchange();
         var p = Pair.UniqueName("p");
-        await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), elsewhere, null);
+        await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), server, null);
         await using var link = new KvPeerLink<SplitKv>(decode.Pool, client, [new KvPeerRank(p, IPAddress.Loopback.ToString(), server.Endpoint!.Port)], consumer: decode.Consumer, options: Quick);
         var changes = new ConcurrentQueue<KvPeerLinkState>();
         link.Changed += (_, status) => changes.Enqueue(status.State);
@@ -121,6 +127,10 @@ public sealed class PeerLinkTests
         var late = await Assert.ThrowsAsync<TimeoutException>(async () => await link.WaitConnectedAsync(TimeSpan.FromMilliseconds(20)));
         Assert.NotNull(late.InnerException);
         await using var prefill = await Engine.StartAsync(p, server, null);
+        await Deadlines.UntilAsync(() => link.Status is { ConnectedRanks: 1, LastFailure: NixlBusyException }, $"connected on one side only: {link.Status}");
+        Assert.Equal(KvPeerLinkState.Connecting, link.State);
+        server.AddPeer(decode.Agent.Name, IPAddress.Loopback.ToString(), server.Endpoint.Port);
+        prefill.LinkTo(decode.Agent, Quick, consumes: false);
         await link.WaitConnectedAsync(Deadlines.Soon);
         await Deadlines.UntilAsync(() => changes.Contains(KvPeerLinkState.Connected), "the change is told");
     }
@@ -141,8 +151,59 @@ public sealed class PeerLinkTests
         await using (await Engine.StartAsync(p, exchange, fake, new ModelIdentity("tiny-llama", "sha256:other")))
             await Deadlines.UntilAsync(() => link.State == KvPeerLinkState.Refused && link.Status.LastFailure!.Message.Contains("sha256:other", StringComparison.Ordinal), $"{link.Status}");
         await using var fits = await Engine.StartAsync(p, exchange, fake);
+        fits.LinkTo(decode.Agent, Quick);
         await link.WaitConnectedAsync(Deadlines.Soon);
         Assert.NotNull(link.Source);
+    }
+
+    [Fact]
+    public async Task Two_engines_in_both_roles_and_one_that_only_consumes()
+    {
+        var fake = new FakeTransport();
+        await using var exchange = new InMemoryMetadataExchange();
+        await using var a = await Engine.StartAsync(Pair.UniqueName("a"), exchange, fake);
+        await using var b = await Engine.StartAsync(Pair.UniqueName("b"), exchange, fake);
+        var (ab, ba) = (a.LinkTo(b.Agent, Quick), b.LinkTo(a.Agent, Quick));
+        await ab.WaitConnectedAsync(Deadlines.Soon);
+        await ba.WaitConnectedAsync(Deadlines.Soon);
+        await MovesAsync(a, b, ba.Source!, 1);
+        await MovesAsync(b, a, ab.Source!, 2);
+
+        await using var c = await Engine.StartAsync(Pair.UniqueName("c"), exchange, fake);
+        c.Producer.Dispose();
+        var (ac, ca) = (a.LinkTo(c.Agent, Quick), c.LinkTo(a.Agent, Quick, produces: false));
+        await ac.WaitConnectedAsync(Deadlines.Soon);
+        await ca.WaitConnectedAsync(Deadlines.Soon);
+        Assert.Null(ac.Source);
+        await MovesAsync(a, c, ca.Source!, 3);
+
+        await using var wrong = new KvPeerLink<SplitKv>(a.Pool, exchange, [new KvPeerRank(c.Agent.Name)], consumer: a.Consumer, options: Quick);
+        await Deadlines.UntilAsync(() => wrong.Status.LastFailure is not null, "c gives nothing");
+        Assert.Contains("has no producer", wrong.Status.LastFailure!.Message, StringComparison.Ordinal);
+        Assert.Equal(KvPeerLinkState.Connecting, wrong.State);
+    }
+
+    [Fact]
+    public async Task A_connection_that_broke_and_is_made_anew_ends_the_quarantine_when_the_writer_has_stopped()
+    {
+        var fake = new FakeTransport();
+        await using var exchange = new InMemoryMetadataExchange();
+        await using var prefill = await Engine.StartAsync(Pair.UniqueName("p"), exchange, fake);
+        await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), exchange, fake);
+        prefill.LinkTo(decode.Agent, Quick, consumes: false);
+        var link = decode.LinkTo(prefill.Agent, Quick, produces: false);
+        await link.WaitConnectedAsync(Deadlines.Soon);
+        using var receive = await decode.Consumer.RequestAsync(link.Source!, new KvRequest("r", new KvRequestBlocks(3)));
+        await using var requests = prefill.Producer.ReadRequestsAsync().GetAsyncEnumerator();
+        Assert.True(await requests.MoveNextAsync().SoonAsync());
+        decode.Agent.Invalidate(link.Source!.Ranks[0].Remote);
+        Assert.Equal(KvOutcome.PeerLost, (await Assert.ThrowsAsync<KvHandoverException>(() => receive.WaitAsync().SoonAsync())).Outcome);
+        await Deadlines.UntilAsync(() => link.Status is { Losses: 1, State: KvPeerLinkState.Connected }, $"{link.Status}");
+        await Deadlines.UntilAsync(() => requests.Current.Stopped.IsCancellationRequested, "the writer is asked to stop");
+        Assert.Equal(3, decode.BlockPool.Snapshot().Quarantined);
+        await requests.Current.DisposeAsync().SoonAsync();
+        await Deadlines.UntilAsync(() => decode.BlockPool.Snapshot() is { Quarantined: 0, Free: Engine.Blocks }, $"{decode.BlockPool.Snapshot()}");
+        await MovesAsync(prefill, decode, link.Source!, 5);
     }
 
     private static async Task MovesAsync(Engine from, Engine to, KvSource source, int seed)
