@@ -17,17 +17,13 @@ internal sealed class CommonOptions
 
     internal Option<int> Seed { get; } = new("--seed") { Description = "Decides in which order blocks are handed out.", DefaultValueFactory = _ => 1 };
 
-    internal Option<double> Timeout { get; } = new("--timeout") { Description = "Deadline of every single wait, in seconds.", DefaultValueFactory = _ => 60 };
+    internal Option<double> Timeout { get; } = Seconds("--timeout", "Deadline of every single wait, in seconds.", 60);
 
     internal Option<bool> Verbose { get; } = new("--verbose") { Description = "Engines log to stderr what they do." };
 
     internal CommonOptions()
     {
         Transport.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, "local", "fabric", "loopback");
-        Timeout.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<double>() is not (> 0 and <= 86_400)) result.AddError("--timeout must be more than 0 and at most 86400 seconds.");
-        });
     }
 
     internal void AddTo(Command command)
@@ -42,6 +38,16 @@ internal sealed class CommonOptions
     internal int SeedOf(ParseResult parse) => parse.GetValue(Seed);
 
     internal TimeSpan TimeoutOf(ParseResult parse) => TimeSpan.FromSeconds(parse.GetValue(Timeout));
+
+    internal static Option<double> Seconds(string name, string description, double value)
+    {
+        var option = new Option<double>(name) { Description = description, DefaultValueFactory = _ => value };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (> 0 and <= 86_400)) result.AddError($"{name} must be more than 0 and at most 86400 seconds.");
+        });
+        return option;
+    }
 
     internal static Option<int> Positive(string name, string description, int value, int limit = 1 << 20)
     {

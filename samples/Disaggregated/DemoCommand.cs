@@ -43,7 +43,7 @@ internal static class DemoCommand
             using var model = ModelHandle.Load(options.Model);
             var console = new DemoConsole(Console.Out, options.Prompts.Count);
             DemoReport report;
-            await using (var session = new DemoSession(options, console, cancellation))
+            await using (var session = new DemoSession(options, model, console, cancellation))
             {
                 await session.StartAsync();
                 var requests = await session.ServeAsync();

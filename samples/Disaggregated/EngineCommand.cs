@@ -31,7 +31,7 @@ internal static class EngineCommand
         try
         {
             using var model = ModelHandle.Load(options.Model);
-            await EngineHost.RunAsync(options, model, channel, verbose, OnEnding, cancellation: cancellation);
+            await ChannelEngine.RunAsync(options, model, channel, verbose, OnEnding, cancellation: cancellation);
             return Environment.ExitCode;
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)

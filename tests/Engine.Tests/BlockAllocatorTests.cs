@@ -1,5 +1,3 @@
-using Nixl.Sdk.Samples.Model;
-
 namespace Nixl.Sdk.Engine.Tests;
 
 public sealed class BlockAllocatorTests

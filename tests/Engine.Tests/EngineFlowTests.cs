@@ -4,7 +4,7 @@ using Nixl.Sdk.Testing;
 namespace Nixl.Sdk.Engine.Tests;
 
 #pragma warning disable CA1001 // DisposeAsync of IAsyncLifetime disposes what it owns.
-/// <summary>Both engines, their hosts and their messages, over a fake network: the whole flow without native code.</summary>
+/// <summary>Both engines of the demo and their messages, over a fake network: the whole flow without native code.</summary>
 public sealed class EngineFlowTests : IAsyncLifetime
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
@@ -30,86 +30,41 @@ public sealed class EngineFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Several_requests_at_once_give_the_monolithic_tokens_and_every_block_comes_back()
+    public async Task Several_requests_at_once_give_the_monolithic_tokens_and_every_byte_and_block_is_accounted_for()
     {
         var (prefill, decode) = await ConnectAsync(blocks: 64);
         var prompts = DemoPrompts.Choose(null, 8);
-        for (var i = 0; i < prompts.Count; i++) await SendAsync(decode, new SubmitMessage($"r{i}", prompts[i], 20));
-
-        var answers = new Dictionary<string, int[]>();
-        var handovers = new List<HandedOverMessage>();
-        var reserved = new Dictionary<string, int[]>();
-        var decodeSide = Task.Run(async () =>
-        {
-            while (answers.Count < prompts.Count)
-                switch (await ReceiveAsync(decode))
-                {
-                    case ReservedMessage r:
-                        reserved[r.Request] = r.Blocks;
-                        await SendAsync(prefill, new PrefillMessage(r.Request, prompts[int.Parse(r.Request[1..], null)], "decode-0", r.Blocks));
-                        break;
-                    case FinishedMessage f:
-                        answers.Add(f.Request, f.Tokens);
-                        break;
-                    case FailedMessage failed:
-                        Assert.Fail(failed.Error);
-                        break;
-                }
-        });
-        while (handovers.Count < prompts.Count) handovers.Add(Assert.IsType<HandedOverMessage>(await ReceiveAsync(prefill)));
-        await decodeSide.WaitAsync(Deadline);
+        for (var i = 0; i < prompts.Count; i++) await SendAsync(decode, new GenerateMessage(Request(i, prompts[i], 20)));
+        var (answers, arrived) = await AnswersAsync(decode, prompts.Count);
 
         var monolithic = new MonolithicEngine(_model);
         for (var i = 0; i < prompts.Count; i++) Assert.Equal(monolithic.Generate(prompts[i], 20), answers[$"r{i}"]);
-        foreach (var handover in handovers)
-        {
-            Assert.Equal(reserved[handover.Request].Length * (long)KjvBytesKv.BytesPerBlock, handover.Bytes);
-            Assert.NotEqual(reserved[handover.Request], handover.LocalBlocks);
-        }
         var (p, d) = (await StatisticsAsync(prefill), await StatisticsAsync(decode));
+        var tokens = prompts.Select(prompt => _model.Tokenizer.Encode(prompt).Length).ToList();
+        Assert.Equal(tokens.Sum(count => (count + 15) / 16 * (long)KjvBytesKv.BytesPerBlock), arrived);
+        Assert.Equal(tokens.Sum(), p.PromptTokensComputed);
+        Assert.Equal((0, answers.Values.Sum(answer => answer.Count) - prompts.Count), (d.PromptTokensComputed, d.TokensComputed));
         Assert.Equal((64, 64), (p.FreeBlocks, d.FreeBlocks));
-        Assert.Equal(0, d.PromptTokensComputed);
-        Assert.Equal(answers.Values.Sum(a => a.Length) - prompts.Count, d.TokensComputed);
     }
 
     [Fact]
-    public async Task A_request_waits_for_blocks_when_the_pool_is_full()
+    public async Task Requests_wait_for_blocks_when_the_pool_is_full()
     {
-        var (prefill, decode) = await ConnectAsync(blocks: 4);
-        await SendAsync(decode, new SubmitMessage("a", "In the beginning God", 16)); // 3 of 4 blocks
-        await SendAsync(decode, new SubmitMessage("b", "And it came to pass", 16));
-        var first = Assert.IsType<ReservedMessage>(await ReceiveAsync(decode));
-        Assert.Equal(1, (await StatisticsAsync(decode)).FreeBlocks);
-        await SendAsync(prefill, new PrefillMessage("a", "In the beginning God", "decode-0", first.Blocks));
-
-        EngineMessage message;
-        while ((message = await ReceiveAsync(decode)) is TokenMessage { Request: "a" }) { }
-        Assert.IsType<FinishedMessage>(message);
-        Assert.Equal("b", Assert.IsType<ReservedMessage>(await ReceiveAsync(decode)).Request);
+        var (_, decode) = await ConnectAsync(blocks: 4);
+        for (var i = 0; i < 5; i++) await SendAsync(decode, new GenerateMessage(Request(i, "In the beginning God", 16))); // 3 of 4 blocks each
+        var (answers, _) = await AnswersAsync(decode, 5);
+        Assert.All(answers.Values, answer => Assert.Equal(answers["r0"], answer));
+        Assert.Equal(4, (await StatisticsAsync(decode)).FreeBlocks);
     }
 
     [Fact]
     public async Task A_request_that_can_never_fit_is_refused_with_the_numbers()
     {
         var (_, decode) = await ConnectAsync(blocks: 4);
-        await SendAsync(decode, new SubmitMessage("long", new string('a', 60), 20));
+        await SendAsync(decode, new GenerateMessage(Request(1, new string('a', 60), 20)));
         Assert.Contains("5 blocks; the pool has 4", Assert.IsType<FailedMessage>(await ReceiveAsync(decode)).Error, StringComparison.Ordinal);
-        await SendAsync(decode, new SubmitMessage("longer", new string('a', 60), 10_000));
+        await SendAsync(decode, new GenerateMessage(Request(2, new string('a', 60), 10_000)));
         Assert.Contains("positions", Assert.IsType<FailedMessage>(await ReceiveAsync(decode)).Error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_failed_transfer_fails_its_request_and_frees_its_blocks()
-    {
-        var (prefill, decode) = await ConnectAsync(blocks: 16);
-        await SendAsync(decode, new SubmitMessage("a", "In the beginning", 4));
-        var reserved = Assert.IsType<ReservedMessage>(await ReceiveAsync(decode));
-        _network.FailNext();
-        await SendAsync(prefill, new PrefillMessage("a", "In the beginning", "decode-0", reserved.Blocks));
-        var failed = Assert.IsType<FailedMessage>(await ReceiveAsync(prefill));
-        Assert.Equal("a", failed.Request);
-        Assert.Contains("decode-0", failed.Error, StringComparison.Ordinal);
-        Assert.Equal(16, (await StatisticsAsync(prefill)).FreeBlocks);
     }
 
     [Fact]
@@ -119,16 +74,19 @@ public sealed class EngineFlowTests : IAsyncLifetime
         prefill.Dispose();
         await SendAsync(decode, new StopMessage());
         foreach (var (_, running) in _engines) await running.WaitAsync(Deadline);
+        _engines.ForEach(engine => engine.Driver.Dispose());
+        _engines.Clear();
     }
 
     private async Task<(EngineChannel Prefill, EngineChannel Decode)> ConnectAsync(int blocks)
     {
         var prefill = Start(EngineRole.Prefill, "prefill-0", blocks, seed: 1);
         var decode = Start(EngineRole.Decode, "decode-0", blocks, seed: 2);
-        var there = Assert.IsType<ReadyMessage>(await ReceiveAsync(decode));
-        Assert.Equal(there.Fingerprint, Assert.IsType<ReadyMessage>(await ReceiveAsync(prefill)).Fingerprint);
-        await SendAsync(prefill, new ConnectMessage(there.Agent, there.Host, there.Port));
-        Assert.Equal("decode-0", Assert.IsType<ConnectedMessage>(await ReceiveAsync(prefill)).Peer);
+        ReadyMessage there = Assert.IsType<ReadyMessage>(await ReceiveAsync(decode)), here = Assert.IsType<ReadyMessage>(await ReceiveAsync(prefill));
+        Assert.Equal(there.Fingerprint, here.Fingerprint);
+        EngineChannel[] both = [prefill, decode];
+        foreach (var engine in both) await SendAsync(engine, new PeersMessage([here.Engine, there.Engine]));
+        foreach (var engine in both) Assert.IsType<ConnectedMessage>(await ReceiveAsync(engine));
         return (prefill, decode);
     }
 
@@ -138,9 +96,43 @@ public sealed class EngineFlowTests : IAsyncLifetime
         var options = new EngineOptions(role, agent, ModelFolder, NixlTransports.Loopback, blocks, seed, TimeSpan.FromSeconds(30));
         _engines.Add((driver, Task.Run(async () =>
         {
-            using (engine) await EngineHost.RunAsync(options, _model, engine, verbose: false, fake: _network, cancellation: _stop.Token);
+            using (engine)
+            {
+                try
+                {
+                    await ChannelEngine.RunAsync(options, _model, engine, verbose: false, fake: _network, cancellation: _stop.Token);
+                }
+                catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+                {
+                    // The test has ended.
+                }
+            }
         })));
         return driver;
+    }
+
+    private GenerateRequest Request(int number, string prompt, int maxTokens) => new($"r{number}", _model.Tokenizer.Encode(prompt), maxTokens) { Prefill = ["prefill-0"] };
+
+    /// <summary>The answers of so many requests, and the bytes that came for them.</summary>
+    private async Task<(Dictionary<string, List<int>> Answers, long Bytes)> AnswersAsync(EngineChannel decode, int count)
+    {
+        Dictionary<string, List<int>> answers = [];
+        var bytes = 0L;
+        for (var finished = 0; finished < count;)
+        {
+            var message = Assert.IsType<EventMessage>(await ReceiveAsync(decode));
+            switch (message.Event)
+            {
+                case TokenEvent token:
+                    if (!answers.TryGetValue(message.Request, out var answer)) answers.Add(message.Request, answer = []);
+                    answer.Add(token.Token);
+                    break;
+                case ArrivedEvent arrived: bytes += arrived.Bytes; break;
+                case FinishedEvent: finished++; break;
+                case FailedEvent or FailoverEvent: Assert.Fail(message.ToString()); break;
+            }
+        }
+        return (answers, bytes);
     }
 
     private async Task<StatisticsMessage> StatisticsAsync(EngineChannel engine)

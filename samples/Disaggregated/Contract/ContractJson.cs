@@ -6,7 +6,8 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <remarks>
 /// <code>
 /// engine → router   POST   /workers            EngineAnnouncement; at the start and every second: join, and "I am there"
-/// engine → router   DELETE /workers/{name}     leave
+/// engine → router   DELETE /workers/{name}     leave; with ?incarnation=… only if it is this one
+///                                              both: 204; POST also 400 with what is wrong, 409 a living engine has the name or another model
 /// router → engine   POST   /engine/generate    GenerateRequest → 200 application/x-ndjson, an EngineEvent a line; closing the connection aborts it
 ///                                              400 it can never be answered, 429 full, 503 not ready: {"error": "…"}
 /// router → engine   PUT    /engine/peers       EngineAnnouncement[], the whole list

@@ -46,7 +46,11 @@ internal sealed record LayerEvent(double At, int Layer) : EngineEvent(At);
 /// <param name="PrefillMs">From its first step to the last.</param>
 /// <param name="TransferMs">From the first byte's post to the last one's success.</param>
 /// <param name="ExposedTransferMs">Of it, what came after the last step's end: the rest was hidden behind computing.</param>
-internal sealed record ArrivedEvent(double At, long Bytes, double PrefillQueuedMs, double PrefillMs, double TransferMs, double ExposedTransferMs) : EngineEvent(At);
+internal sealed record ArrivedEvent(double At, long Bytes, double PrefillQueuedMs, double PrefillMs, double TransferMs, double ExposedTransferMs) : EngineEvent(At)
+{
+    /// <summary>When the prefill engine had been asked, by its own clock: on one machine, what came before it was the request's way.</summary>
+    public double? PrefillAskedAt { get; init; }
+}
 
 /// <summary>A token of the answer.</summary>
 /// <param name="At"><inheritdoc cref="EngineEvent" path="/param[@name='At']"/></param>

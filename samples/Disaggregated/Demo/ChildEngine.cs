@@ -38,17 +38,8 @@ internal sealed class ChildEngine : EngineLink
         _process.Dispose();
     }
 
-    private static Process Start(EngineOptions options, bool verbose)
-    {
-        var start = new ProcessStartInfo { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
-        // Started with "dotnet x.dll" or as a program of its own: start another of the same.
-        var self = Environment.ProcessPath ?? throw new InvalidOperationException("The path of this program is not known.");
-        start.FileName = self;
-        if (Path.GetFileNameWithoutExtension(self) == "dotnet") start.ArgumentList.Add(typeof(ChildEngine).Assembly.Location);
-        foreach (var argument in Arguments(options)) start.ArgumentList.Add(argument);
-        if (verbose) start.ArgumentList.Add("--verbose");
-        return Process.Start(start) ?? throw new InvalidOperationException($"{self} did not start.");
-    }
+    private static Process Start(EngineOptions options, bool verbose) =>
+        OwnProgram.Start(verbose ? [.. Arguments(options), "--verbose"] : Arguments(options));
 
     private static IEnumerable<string> Arguments(EngineOptions options) =>
     [

@@ -16,8 +16,8 @@ internal sealed class DemoConsole(TextWriter output, int requests)
     internal void Started(DemoSession session, DemoOptions options)
     {
         var connected = session.Connected;
-        Line($"prefill engine  process {session.PrefillReady.ProcessId}, agent {session.PrefillReady.Agent}, {session.PrefillReady.Blocks} blocks");
-        Line($"decode engine   process {session.DecodeReady.ProcessId}, agent {session.DecodeReady.Agent}, {session.DecodeReady.Blocks} blocks");
+        Line($"prefill engine  process {session.PrefillReady.ProcessId}, agent {session.PrefillReady.Engine.Ranks[0].Agent}, {session.PrefillReady.Blocks} blocks");
+        Line($"decode engine   process {session.DecodeReady.ProcessId}, agent {session.DecodeReady.Engine.Ranks[0].Agent}, {session.DecodeReady.Blocks} blocks");
         Line($"transport       {connected.Transport}: {Join(" ", connected.Provider, connected.Version)}{(connected.Reason.Length > 0 ? $" ({connected.Reason})" : "")}");
         Line($"layout          {nameof(KjvBytesKv)} {session.DecodeReady.Fingerprint}, {KjvBytesKv.BytesPerBlock} bytes in {KjvBytesKv.PiecesPerBlock} pieces per block of {KjvBytesKv.BlockTokens} tokens");
         Line($"requests        {options.Prompts.Count} at once, up to {options.MaxNewTokens} new tokens each, seed {options.Seed}");
@@ -39,7 +39,7 @@ internal sealed class DemoConsole(TextWriter output, int requests)
     /// <summary>Closes requests that are complete and goes on with the next.</summary>
     internal void Progress(IReadOnlyList<DemoRequest> all)
     {
-        while (_current <= all.Count && all[_current - 1] is { IsComplete: true } done)
+        while (_current <= all.Count && all[_current - 1] is { Finished: not null } done)
         {
             Open(done);
             output.WriteLine();
@@ -55,7 +55,7 @@ internal sealed class DemoConsole(TextWriter output, int requests)
         Line("");
         Line($"KV transferred  {report.KvBytes} bytes in {report.Blocks} blocks; counted by the transport: {report.CountedBytes} bytes in {report.Transfers} transfers");
         Line($"prompt tokens   {report.PromptTokensComputedByPrefill} computed by the prefill engine, {report.PromptTokensComputedByDecode} by the decode engine");
-        Line($"transfer        P50 {report.TransferMsP50:0.000} ms, P99 {report.TransferMsP99:0.000} ms, P50 {report.GbPerS:0.00} GB/s; first token P50 {report.TtftMsP50:0.0} ms");
+        Line($"transfer        P50 {report.TransferMsP50:0.000} ms, P99 {report.TransferMsP99:0.000} ms from the first layer to the last, P50 {report.ExposedMsP50:0.000} ms after the computing; first token P50 {report.TtftMsP50:0.0} ms");
         foreach (var problem in report.Problems) Line($"error: {problem}");
         Line($"tokens identical to monolithic: {(report.Identical ? "yes" : "no")} ({report.IdenticalRequests}/{report.Requests})");
     }
@@ -78,9 +78,11 @@ internal sealed class DemoConsole(TextWriter output, int requests)
 
     private void Figures(DemoRequest request)
     {
-        var (moved, reserved) = (request.HandedOver!, request.Reserved!);
-        Line(string.Create(CultureInfo.InvariantCulture,
-            $"  {reserved.PromptTokens} prompt tokens in {reserved.Blocks.Length} blocks {Ids(moved.LocalBlocks)} → {Ids(reserved.Blocks)}, {moved.Bytes} KV bytes in {moved.TotalMs:0.000} ms = {moved.Bytes / moved.TotalMs / 1e6:0.00} GB/s over {moved.Transport}; first token after {request.TimeToFirstToken.TotalMilliseconds:0.0} ms, {request.Streamed.Count} new tokens"));
+        var moved = request.Arrived;
+        Line(moved is null
+            ? $"  {request.Tokens.Length} prompt tokens did not come from the prefill engine: {request.Failure}"
+            : string.Create(CultureInfo.InvariantCulture,
+                $"  {request.Tokens.Length} prompt tokens in {request.Blocks} blocks, {moved.Bytes} KV bytes in {moved.TransferMs:0.000} ms, layer by layer while they were computed, {moved.ExposedTransferMs:0.000} ms of it after that; first token after {request.TimeToFirstToken.TotalMilliseconds:0.0} ms, {request.Answer.Count} new tokens"));
     }
 
     private StringBuilder Held(DemoRequest request)
@@ -88,9 +90,6 @@ internal sealed class DemoConsole(TextWriter output, int requests)
         if (!_held.TryGetValue(request.Id, out var held)) _held.Add(request.Id, held = new StringBuilder());
         return held;
     }
-
-    private static string Ids(int[] blocks) =>
-        blocks.Length <= 6 ? $"[{string.Join(",", blocks)}]" : $"[{string.Join(",", blocks.Take(5))},… {blocks.Length}]";
 
     private static string Join(string separator, params string[] parts) => string.Join(separator, parts.Where(part => part.Length > 0));
 }

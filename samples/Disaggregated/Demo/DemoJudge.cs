@@ -11,17 +11,16 @@ internal static class DemoJudge
         foreach (var request in requests)
         {
             var expected = monolithic.Generate(request.Prompt, options.MaxNewTokens, cancellation: cancellation);
-            if (expected.AsSpan().SequenceEqual(request.Finished!.Tokens)) identical++;
-            else problems.Add($"{request.Id}: the tokens differ from the monolithic engine's from number {expected.AsSpan().CommonPrefixLength(request.Finished.Tokens)} on");
-            Expect(request.Streamed.SequenceEqual(request.Finished.Tokens), $"{request.Id}: the tokens streamed are not those of the answer");
-            Expect(request.HandedOver!.Bytes == request.Reserved!.Blocks.Length * KjvBytesKv.BytesPerBlock, $"{request.Id}: its transfer carried {request.HandedOver.Bytes} bytes for {request.Reserved.Blocks.Length} blocks");
-            Expect(request.HandedOver.Transport == options.Transport.ToString(), $"{request.Id} went over {request.HandedOver.Transport}; {options.Transport} was asked for");
+            if (expected.AsSpan().SequenceEqual([.. request.Answer])) identical++;
+            else problems.Add($"{request.Id}: the tokens differ from the monolithic engine's from number {expected.AsSpan().CommonPrefixLength([.. request.Answer])} on");
+            Expect(request.Failure is null, $"{request.Id}: the prefill engine failed: {request.Failure}");
+            Expect(request.Arrived?.Bytes == request.Blocks * KjvBytesKv.BytesPerBlock, $"{request.Id}: its transfer carried {request.Arrived?.Bytes} bytes for {request.Blocks} blocks");
         }
         var (prefill, decode) = (session.PrefillStatistics, session.DecodeStatistics);
-        var blocks = requests.Sum(request => request.Reserved!.Blocks.Length);
+        var blocks = requests.Sum(request => request.Blocks);
         var kvBytes = blocks * (long)KjvBytesKv.BytesPerBlock;
-        var promptTokens = requests.Sum(request => request.Reserved!.PromptTokens);
-        var newTokens = requests.Sum(request => request.Finished!.Tokens.Length);
+        var promptTokens = requests.Sum(request => request.Tokens.Length);
+        var newTokens = requests.Sum(request => request.Answer.Count);
         Expect(prefill.WrittenBytes == kvBytes, $"the transport counted {prefill.WrittenBytes} bytes; the requests' blocks have {kvBytes}");
         Expect(prefill.Failures == 0, $"{prefill.Failures} transfers failed");
         Expect(prefill.TokensComputed == promptTokens, $"the prefill engine computed {prefill.TokensComputed} tokens for {promptTokens} prompt tokens");
@@ -40,9 +39,9 @@ internal static class DemoJudge
             KvBytes = kvBytes,
             CountedBytes = prefill.WrittenBytes,
             Blocks = blocks,
-            TransferMsP50 = DemoReport.Percentile(requests.Select(request => request.HandedOver!.TotalMs), 0.50),
-            TransferMsP99 = DemoReport.Percentile(requests.Select(request => request.HandedOver!.TotalMs), 0.99),
-            GbPerS = DemoReport.Percentile(requests.Select(request => request.HandedOver!.Bytes / request.HandedOver.TotalMs / 1e6), 0.50),
+            TransferMsP50 = DemoReport.Percentile(requests.Select(request => request.Arrived?.TransferMs ?? 0), 0.50),
+            TransferMsP99 = DemoReport.Percentile(requests.Select(request => request.Arrived?.TransferMs ?? 0), 0.99),
+            ExposedMsP50 = DemoReport.Percentile(requests.Select(request => request.Arrived?.ExposedTransferMs ?? 0), 0.50),
             Transport = session.Connected.Transport.ToLowerInvariant(),
             TransportProvider = session.Connected.Provider,
             TransportVersion = session.Connected.Version,

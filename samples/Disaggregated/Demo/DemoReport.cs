@@ -24,13 +24,13 @@ internal sealed record DemoReport
 
     public required int Blocks { get; init; }
 
-    /// <summary>From the post to its outcome, the notification's acknowledgement included.</summary>
+    /// <summary>From the first layer's post to the last one's success; the layers are computed meanwhile.</summary>
     public required double TransferMsP50 { get; init; }
 
     public required double TransferMsP99 { get; init; }
 
-    /// <summary>The median of the requests' bytes over their transfer's time.</summary>
-    public required double GbPerS { get; init; }
+    /// <summary>What of it came after the last layer was computed: the median.</summary>
+    public required double ExposedMsP50 { get; init; }
 
     /// <summary>As it is written on the command line.</summary>
     public required string Transport { get; init; }

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>One request as the driver sees it.</summary>
-internal sealed class DemoRequest(int number, string prompt)
+internal sealed class DemoRequest(int number, string prompt, int[] tokens)
 {
     private readonly Stopwatch _clock = new();
 
@@ -13,25 +13,28 @@ internal sealed class DemoRequest(int number, string prompt)
 
     internal string Prompt { get; } = prompt;
 
-    internal ReservedMessage? Reserved { get; set; }
+    /// <summary>The prompt's.</summary>
+    internal int[] Tokens { get; } = tokens;
 
-    internal HandedOverMessage? HandedOver { get; set; }
+    internal int Blocks => (Tokens.Length + KjvBytesKv.BlockTokens - 1) / KjvBytesKv.BlockTokens;
 
-    internal FinishedMessage? Finished { get; set; }
+    internal ArrivedEvent? Arrived { get; set; }
 
-    internal List<int> Streamed { get; } = [];
+    internal FinishedEvent? Finished { get; set; }
+
+    internal List<int> Answer { get; } = [];
+
+    /// <summary>Why the prefill engine did not do it, if it did not.</summary>
+    internal string? Failure { get; set; }
 
     /// <summary>From the request to its first token, as its user sees it.</summary>
     internal TimeSpan TimeToFirstToken { get; private set; }
-
-    /// <summary>All that is to come has come.</summary>
-    internal bool IsComplete => HandedOver is not null && Finished is not null;
 
     internal void Start() => _clock.Start();
 
     internal void OnToken(int token)
     {
-        if (Streamed.Count == 0) TimeToFirstToken = _clock.Elapsed;
-        Streamed.Add(token);
+        if (Answer.Count == 0) TimeToFirstToken = _clock.Elapsed;
+        Answer.Add(token);
     }
 }

@@ -1,10 +1,10 @@
 namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>
-/// Serves requests through a prefill and a decode engine, in the part that a router plays: it passes requests and block ids on,
+/// Serves requests through a prefill and a decode engine, in the part that a router plays: it tells them of each other, passes requests on,
 /// and never sees a byte of the cache.
 /// </summary>
-internal sealed class DemoSession(DemoOptions options, DemoConsole console, CancellationToken cancellation) : IAsyncDisposable
+internal sealed class DemoSession(DemoOptions options, ModelHandle model, DemoConsole console, CancellationToken cancellation) : IAsyncDisposable
 {
     private readonly EngineInbox _inbox = new(options.Timeout, cancellation);
     private readonly List<EngineLink> _engines = [];
@@ -35,8 +35,13 @@ internal sealed class DemoSession(DemoOptions options, DemoConsole console, Canc
             if (from == Prefill) PrefillReady = ready;
             else DecodeReady = ready;
         }
-        await Prefill.Channel.SendAsync(new ConnectMessage(DecodeReady.Agent, DecodeReady.Host, DecodeReady.Port), cancellation);
-        Connected = await _inbox.ExpectAsync<ConnectedMessage>(Prefill, "the prefill engine to connect");
+        foreach (var engine in _engines) await engine.Channel.SendAsync(new PeersMessage([PrefillReady.Engine, DecodeReady.Engine]), cancellation);
+        for (var i = 0; i < 2; i++)
+        {
+            var (from, message) = await _inbox.NextAsync("the engines to connect");
+            if (message is not ConnectedMessage connected) throw new EngineFailedException($"{from.Options.Agent} sent {message.GetType().Name} before it was connected.");
+            if (from == Decode) Connected = connected;
+        }
         if (Connected.Transport != options.Transport.ToString())
             throw new EngineFailedException($"The engines are connected over {Connected.Transport}; {options.Transport} was asked for ({Connected.Reason}).");
         console.Started(this, options);
@@ -45,17 +50,17 @@ internal sealed class DemoSession(DemoOptions options, DemoConsole console, Canc
     /// <summary>Serves all prompts, all in flight at once.</summary>
     internal async Task<IReadOnlyList<DemoRequest>> ServeAsync()
     {
-        var requests = options.Prompts.Select((prompt, i) => new DemoRequest(i + 1, prompt)).ToList();
+        var requests = options.Prompts.Select((prompt, i) => new DemoRequest(i + 1, prompt, model.Tokenizer.Encode(prompt))).ToList();
         var byId = requests.ToDictionary(request => request.Id, StringComparer.Ordinal);
         foreach (var request in requests)
         {
             request.Start();
-            await Decode.Channel.SendAsync(new SubmitMessage(request.Id, request.Prompt, options.MaxNewTokens), cancellation);
+            await Decode.Channel.SendAsync(new GenerateMessage(Ask(request)), cancellation);
         }
-        while (requests.Find(request => !request.IsComplete) is { } open)
+        while (requests.Find(request => request.Finished is null) is { } open)
         {
             var (_, message) = await _inbox.NextAsync($"{open.Id} and what is behind it");
-            await OnAsync(message, byId);
+            On(message, byId);
             console.Progress(requests);
         }
         return requests;
@@ -85,27 +90,32 @@ internal sealed class DemoSession(DemoOptions options, DemoConsole console, Canc
         _inbox.Listen(link);
     }
 
-    private async Task OnAsync(EngineMessage message, Dictionary<string, DemoRequest> requests)
+    // The deadline of the whole demo; each of the driver's own waits ends long before.
+    private GenerateRequest Ask(DemoRequest request) =>
+        new(request.Id, request.Tokens, options.MaxNewTokens) { Prefill = [Prefill.Options.Agent], TimeoutSeconds = TimeSpan.FromHours(12).TotalSeconds };
+
+    private void On(EngineMessage message, Dictionary<string, DemoRequest> requests)
     {
-        switch (message)
+        if (message is not EventMessage happened) throw new EngineFailedException($"An engine sent {message.GetType().Name} out of turn.");
+        var request = requests[happened.Request];
+        switch (happened.Event)
         {
-            case ReservedMessage reserved:
-                var request = requests[reserved.Request];
-                request.Reserved = reserved;
-                await Prefill.Channel.SendAsync(new PrefillMessage(request.Id, request.Prompt, DecodeReady.Agent, reserved.Blocks), cancellation);
+            case ArrivedEvent arrived:
+                request.Arrived = arrived;
                 break;
-            case HandedOverMessage handedOver:
-                requests[handedOver.Request].HandedOver = handedOver;
+            case FailoverEvent failover:
+                request.Failure = failover.Reason;
                 break;
-            case TokenMessage token:
-                requests[token.Request].OnToken(token.Token);
-                console.Text(requests[token.Request], token.Text);
+            case TokenEvent token:
+                request.OnToken(token.Token);
+                console.Text(request, token.Text);
                 break;
-            case FinishedMessage finished:
-                requests[finished.Request].Finished = finished;
+            case FinishedEvent finished:
+                console.Text(request, finished.Text);
+                request.Finished = finished;
                 break;
-            default:
-                throw new EngineFailedException($"An engine sent {message.GetType().Name} out of turn.");
+            case FailedEvent failed:
+                throw new EngineFailedException($"{request.Id}: {failed.Error}");
         }
     }
 }

@@ -34,7 +34,7 @@ internal sealed class HostedEngine : EngineLink
         try
         {
             using var model = ModelHandle.Load(options.Model);
-            await EngineHost.RunAsync(options, model, _engineEnd, verbose);
+            await ChannelEngine.RunAsync(options, model, _engineEnd, verbose);
         }
         finally
         {

@@ -15,7 +15,7 @@ public sealed class BatchRunner : IDisposable
 
     /// <summary>Creates a runner.</summary>
     /// <param name="model">The model; the caller's, alive for longer than the runner.</param>
-    /// <param name="caches">One cache per rank, each with the heads of that rank (<see cref="LlamaConfig.Shard"/>) and the same blocks.</param>
+    /// <param name="caches">One cache per rank, each with the heads of that rank (<see cref="LlamaConfig.Shard"/>) and the same number of blocks.</param>
     /// <param name="maxTokens">The most tokens in a step.</param>
     /// <param name="maxLogits">The most chunks in a step whose logits are wanted.</param>
     /// <param name="timeout">How long a rank waits for the others inside a step before it gives up; 30 s if null.</param>
@@ -46,18 +46,22 @@ public sealed class BatchRunner : IDisposable
     public long TokensComputed { get; private set; }
 
     /// <summary>Writes the keys and values of the batch's tokens into the caches and computes the logits that are wanted.</summary>
+    /// <param name="batch">What to compute.</param>
+    /// <param name="stored">Called with rank and layer as soon as the rank's keys and values of that layer are in its cache, before the layer's attention. On the
+    /// rank's thread, which it must not hold up; the ranks are at it at the same time.</param>
+    /// <param name="cancellation">Looked at before the step begins.</param>
     /// <exception cref="ArgumentException">A chunk does not fit the model or the caches; nothing was computed.</exception>
     /// <exception cref="InvalidOperationException">A rank failed; the runner cannot be used any more.</exception>
-    public void Run(StepBatch batch, CancellationToken cancellation = default)
+    public void Run(StepBatch batch, Action<int, int>? stored = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
         Check(batch);
         cancellation.ThrowIfCancellationRequested(); // a step itself takes milliseconds and is never left half done
-        _threads.Run(rank => _ranks[rank].Run(batch), _allReduce.Cancel);
+        _threads.Run(rank => _ranks[rank].Run(batch, stored), _allReduce.Cancel);
         TokensComputed += batch.Tokens;
     }
 
-    /// <summary>The logits of a chunk of the last step, by the row that <see cref="StepBatch.Add"/> returned; valid until the next step.</summary>
+    /// <summary>The logits of a chunk of the last step, by the row that <c>StepBatch.Add</c> returned; valid until the next step.</summary>
     public ReadOnlySpan<float> Logits(int row) => _logits.Row(row);
 
     /// <inheritdoc/>
@@ -74,7 +78,7 @@ public sealed class BatchRunner : IDisposable
         if (cache.Heads != shard.KvHeads || cache.HeadDim != shard.HeadDim || cache.Layers != shard.Layers)
             throw new ArgumentException($"Rank {rank}'s cache has {cache.Layers} layers of {cache.Heads} heads of {cache.HeadDim}; {shard.Layers} layers of {shard.KvHeads} heads of {shard.HeadDim} are its share.", nameof(cache));
         if (cache.Blocks != first.Blocks || cache.BlockTokens != first.BlockTokens)
-            throw new ArgumentException($"Rank {rank}'s cache has {cache.Blocks} blocks of {cache.BlockTokens} tokens, rank 0's {first.Blocks} of {first.BlockTokens}; a block table is one for all ranks.", nameof(cache));
+            throw new ArgumentException($"Rank {rank}'s cache has {cache.Blocks} blocks of {cache.BlockTokens} tokens, rank 0's {first.Blocks} of {first.BlockTokens}; all ranks have the same number.", nameof(cache));
     }
 
     private void Check(StepBatch batch)
@@ -88,11 +92,16 @@ public sealed class BatchRunner : IDisposable
             if (chunk.Position < 0 || chunk.Position > config.MaxPositions - chunk.Count)
                 throw new ArgumentOutOfRangeException(nameof(batch), $"Positions [{chunk.Position}, +{chunk.Count}); the model was made for {config.MaxPositions}.");
             var needed = _cache.BlocksFor(chunk.Position + chunk.Count);
-            if (needed > chunk.BlockTable.Length)
-                throw new ArgumentException($"{chunk.BlockTable.Length} blocks for {chunk.Position + chunk.Count} tokens; {needed} are needed.", nameof(batch));
-            foreach (var block in chunk.BlockTable.Span[..needed])
-                if ((ulong)(uint)block >= (ulong)_cache.Blocks)
-                    throw new ArgumentOutOfRangeException(nameof(batch), $"Block {block}; the cache has {_cache.Blocks} blocks.");
+            if (chunk.BlockTables.Count != 1 && chunk.BlockTables.Count != _ranks.Length)
+                throw new ArgumentException($"{chunk.BlockTables.Count} block tables for {_ranks.Length} ranks; one for each, or one for all.", nameof(batch));
+            foreach (var table in chunk.BlockTables)
+            {
+                if (needed > table.Length)
+                    throw new ArgumentException($"{table.Length} blocks for {chunk.Position + chunk.Count} tokens; {needed} are needed.", nameof(batch));
+                foreach (var block in table.Span[..needed])
+                    if ((ulong)(uint)block >= (ulong)_cache.Blocks)
+                        throw new ArgumentOutOfRangeException(nameof(batch), $"Block {block}; the cache has {_cache.Blocks} blocks.");
+            }
         }
         foreach (var token in batch.AllTokens)
             if ((uint)token >= (uint)config.VocabularySize)

@@ -30,13 +30,13 @@ internal sealed class RankForward : IDisposable
         _scratch = new Matrix(1, Math.Max(c.IntermediateSize, 2 * c.HeadDim));
     }
 
-    internal void Run(StepBatch batch)
+    internal void Run(StepBatch batch, Action<int, int>? stored)
     {
         var tokens = batch.AllTokens;
         for (var t = 0; t < tokens.Length; t++) _model.Weights.Embedding.Row(tokens[t]).CopyTo(_x.Row(t));
         for (var layer = 0; layer < _model.Weights.Layers.Length; layer++)
         {
-            Attention(layer, batch);
+            Attention(layer, batch, stored);
             FeedForward(_model.Weights.Layers[layer], tokens.Length);
         }
         if (batch.LogitsRows > 0) Logits(batch);
@@ -47,24 +47,22 @@ internal sealed class RankForward : IDisposable
         foreach (var matrix in (ReadOnlySpan<Matrix>)[_x, _normed, _query, _key, _value, _attended, _gate, _up, _last, _scores, _scratch]) matrix.Dispose();
     }
 
-    private void Attention(int layer, StepBatch batch)
+    private void Attention(int layer, StepBatch batch, Action<int, int>? stored)
     {
         var weights = _model.Weights.Layers[layer];
         Norm(weights.InputNorm, batch.Tokens);
         ColumnParallel(weights.Query, _query, batch.Tokens);
         ColumnParallel(weights.Key, _key, batch.Tokens);
         ColumnParallel(weights.Value, _value, batch.Tokens);
-        foreach (ref readonly var chunk in batch.AllChunks)
-        {
-            Store(layer, chunk);
-            Attend(layer, chunk);
-        }
+        foreach (ref readonly var chunk in batch.AllChunks) Store(layer, chunk);
+        stored?.Invoke(_spec.Rank, layer); // from here on it can travel, while the rest of the layer is computed
+        foreach (ref readonly var chunk in batch.AllChunks) Attend(layer, chunk);
         RowParallel(weights.Output, _attended, ReduceStage.Attention, batch.Tokens);
     }
 
     private void Store(int layer, in SequenceChunk chunk)
     {
-        var blocks = chunk.BlockTable.Span;
+        var blocks = chunk.TableOf(_spec.Rank).Span;
         int dim = _cache.HeadDim, blockTokens = _cache.BlockTokens;
         for (var t = 0; t < chunk.Count; t++)
         {
@@ -88,7 +86,7 @@ internal sealed class RankForward : IDisposable
         for (var t = 0; t < chunk.Count; t++)
             for (var head = 0; head < _spec.Shard.Heads; head++)
                 AttentionKernel.Run(
-                    _cache, layer, head / queriesPerKv, chunk.BlockTable.Span, chunk.Position + t + 1, queries[chunk.FirstRow + t] + (head * dim),
+                    _cache, layer, head / queriesPerKv, chunk.TableOf(_spec.Rank).Span, chunk.Position + t + 1, queries[chunk.FirstRow + t] + (head * dim),
                     _scores.Row(0), attended[chunk.FirstRow + t] + (head * dim));
     }
 

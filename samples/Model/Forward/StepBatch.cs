@@ -20,16 +20,26 @@ public sealed class StepBatch
     /// <summary>Chunks whose logits are wanted.</summary>
     public int LogitsRows { get; private set; }
 
+    /// <summary>Adds a chunk whose blocks have the same ids on every rank.</summary>
+    /// <inheritdoc cref="Add(ReadOnlySpan{int}, int, IReadOnlyList{ReadOnlyMemory{int}}, bool)"/>
+    /// <param name="tokens">At least one token.</param>
+    /// <param name="position">Position of the first; those before it are in the cache already.</param>
+    /// <param name="blockTable">The sequence's blocks: position p lies in block <c>blockTable[p / BlockTokens]</c>.</param>
+    /// <param name="wantsLogits">Whether the logits after the last token are wanted.</param>
+    public int Add(ReadOnlySpan<int> tokens, int position, ReadOnlyMemory<int> blockTable, bool wantsLogits) => Add(tokens, position, [blockTable], wantsLogits);
+
     /// <summary>Adds a chunk.</summary>
     /// <param name="tokens">At least one token.</param>
     /// <param name="position">Position of the first; those before it are in the cache already.</param>
-    /// <param name="blockTable">The sequence's blocks: position p lies in block <c>blockTable[p / BlockTokens]</c>. Stays as it is until the step has run.</param>
+    /// <param name="blockTables">For each rank the sequence's blocks there: position p lies in block <c>table[p / BlockTokens]</c>. Ids may differ from rank to
+    /// rank; a single table counts for all. They stay as they are until the step has run.</param>
     /// <param name="wantsLogits">Whether the logits after the last token are wanted.</param>
     /// <returns>The row of its logits in <see cref="BatchRunner.Logits"/>; -1 if they are not wanted.</returns>
-    public int Add(ReadOnlySpan<int> tokens, int position, ReadOnlyMemory<int> blockTable, bool wantsLogits)
+    public int Add(ReadOnlySpan<int> tokens, int position, IReadOnlyList<ReadOnlyMemory<int>> blockTables, bool wantsLogits)
     {
+        ArgumentNullException.ThrowIfNull(blockTables);
         var row = wantsLogits ? LogitsRows++ : -1;
-        _chunks.Add(new SequenceChunk(_tokens.Count, tokens.Length, position, blockTable, row));
+        _chunks.Add(new SequenceChunk(_tokens.Count, tokens.Length, position, blockTables, row));
         _tokens.AddRange(tokens);
         return row;
     }
@@ -48,4 +58,8 @@ public sealed class StepBatch
 }
 
 /// <summary>One sequence's part of a batch: rows [FirstRow, +Count) of every activation.</summary>
-internal readonly record struct SequenceChunk(int FirstRow, int Count, int Position, ReadOnlyMemory<int> BlockTable, int LogitsRow);
+internal readonly record struct SequenceChunk(int FirstRow, int Count, int Position, IReadOnlyList<ReadOnlyMemory<int>> BlockTables, int LogitsRow)
+{
+    /// <summary>The blocks on one rank.</summary>
+    internal ReadOnlyMemory<int> TableOf(int rank) => BlockTables.Count == 1 ? BlockTables[0] : BlockTables[rank];
+}

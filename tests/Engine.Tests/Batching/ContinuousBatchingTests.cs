@@ -1,4 +1,4 @@
-using Nixl.Sdk.Samples.Model;
+using Nixl.Sdk.Samples.Disaggregated;
 
 namespace Nixl.Sdk.Engine.Tests;
 
@@ -44,16 +44,16 @@ public sealed class ContinuousBatchingTests : IDisposable
             }
             preemptions += bench.Step().Preempted.Count;
             // Kept blocks go back at random; with a pool of 12 the others wait for them.
-            foreach (var sequence in sequences.Where(sequence => sequence.State == SequenceState.Finished && sequence.Spec.KeepBlocks && sequence.Blocks.Length > 0).ToList())
+            foreach (var sequence in sequences.Where(sequence => sequence.State == SequenceState.Finished && sequence.Spec.KeepBlocks && sequence.Leases.Count > 0).ToList())
                 if (random.Next(3) == 0)
                 {
                     if (!aborted.Contains(sequence)) bench.AssertAsAlone(sequence);
-                    bench.Core.Release(sequence);
+                    sequence.Release();
                 }
         }
-        foreach (var sequence in sequences.Except(aborted).Where(sequence => sequence.Blocks.Length > 0 || !sequence.Spec.KeepBlocks)) bench.AssertAsAlone(sequence);
-        foreach (var sequence in sequences) bench.Core.Release(sequence);
-        Assert.Equal(12, bench.Blocks.Free);
+        foreach (var sequence in sequences.Except(aborted).Where(sequence => sequence.Leases.Count > 0 || !sequence.Spec.KeepBlocks)) bench.AssertAsAlone(sequence);
+        foreach (var sequence in sequences) sequence.Release();
+        Assert.Equal(12, bench.Free);
         Assert.True(preemptions > 0, "the pool was never short: the test shows too little");
     }
 
@@ -112,7 +112,7 @@ public sealed class ContinuousBatchingTests : IDisposable
         Assert.DoesNotContain(sequences[0], order); // the first one always goes on
         Assert.True(order.TrueForAll(sequence => sequence.Preemptions > 0));
         foreach (var sequence in sequences) bench.AssertAsAlone(sequence);
-        Assert.Equal(7, bench.Blocks.Free);
+        Assert.Equal(7, bench.Free);
         Assert.True(bench.Core.TokensComputed > sequences.Sum(sequence => sequence.Tokens.Length - 1));
     }
 
@@ -138,8 +138,8 @@ public sealed class ContinuousBatchingTests : IDisposable
             if (!wasFinished) Assert.Equal(FinishReason.Aborted, victim.FinishReason);
             foreach (var sequence in sequences)
                 if (sequence != victim || wasFinished) bench.AssertAsAlone(sequence);
-            Assert.Equal(8, bench.Blocks.Free);
-            Assert.Equal((0, 0, 0), (bench.Core.Waiting, bench.Core.Running, bench.Core.Reserved));
+            Assert.Equal(8, bench.Free);
+            Assert.Equal((0, 0), (bench.Core.Waiting, bench.Core.Running));
             if (ended && at > 60) return;
         }
     }
@@ -169,16 +169,16 @@ public sealed class ContinuousBatchingTests : IDisposable
         Sequence large = bench.Add(Prompt(30, 2), 1), small = bench.Add(Prompt(3, 3), 1);
         bench.RunToEnd();
         Assert.Equal((SequenceState.Finished, SequenceState.Waiting, SequenceState.Waiting), (first.State, large.State, small.State)); // small would fit
-        Assert.Equal(1, bench.Blocks.Free);
+        Assert.Equal(1, bench.Free);
         bench.AssertAsAlone(first);
 
-        bench.Core.Release(first);
+        first.Release();
         bench.RunToEnd();
         bench.AssertAsAlone(large);
         bench.AssertAsAlone(small);
-        Assert.Equal(4, bench.Blocks.Free);
-        bench.Core.Release(first); // nothing is left to give back
-        Assert.Equal(4, bench.Blocks.Free);
+        Assert.Equal(4, bench.Free);
+        first.Release(); // nothing is left to give back
+        Assert.Equal(4, bench.Free);
     }
 
     [Fact]

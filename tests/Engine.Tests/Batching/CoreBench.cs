@@ -1,4 +1,6 @@
+using Nixl.Sdk.Samples.Disaggregated;
 using Nixl.Sdk.Samples.Model;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Engine.Tests;
 
@@ -17,18 +19,22 @@ internal sealed class CoreBench : IDisposable
     {
         _model = model;
         _memory = new RankMemory(model.Config, ranks, blocks);
-        Blocks = new SharedBlocks(blocks, seed);
-        Core = new EngineCore(model, _memory.Caches, Blocks, options);
+        Pools = [.. Enumerable.Range(0, ranks).Select(_ => new BlockPool(blocks))];
+        for (var rank = 0; rank < ranks; rank++) BlockOrder.Shuffle(Pools[rank], seed + (rank * 100)); // each rank has its own order
+        Core = new EngineCore(model, _memory.Caches, Pools, new BlockHasher(new ModelIdentity("test", "1", "none"), RankMemory.BlockTokens), options);
     }
 
     internal EngineCore Core { get; }
 
-    internal SharedBlocks Blocks { get; }
+    internal IReadOnlyList<BlockPool> Pools { get; }
+
+    /// <summary>Blocks that can be reserved, of the rank that has the fewest.</summary>
+    internal int Free => Pools.Min(pool => pool.Snapshot() is var now ? now.Free + now.Cached : 0);
 
     internal IReadOnlyList<PagedKvCache> Caches => _memory.Caches;
 
-    internal Sequence Add(int[] prompt, int maxNewTokens, bool remote = false, bool keep = false) =>
-        Core.Add(new SequenceSpec($"s{_added++}", prompt, maxNewTokens) { RemotePrompt = remote, KeepBlocks = keep });
+    internal Sequence Add(int[] prompt, int maxNewTokens, bool pinned = false, bool keep = false) =>
+        Core.Add(new SequenceSpec($"s{_added++}", prompt, maxNewTokens) { Pinned = pinned, KeepBlocks = keep });
 
     /// <summary>One step; what it emitted is kept.</summary>
     internal StepResult Step()
@@ -62,9 +68,9 @@ internal sealed class CoreBench : IDisposable
         using var memory = new RankMemory(_model.Config, 1, 40);
         var expected = Alone(_model, memory.Caches[0], prompt, sequence.Spec.MaxNewTokens);
         Assert.Equal(expected, sequence.NewTokens.ToArray());
-        if (!sequence.Spec.RemotePrompt) Assert.Equal(expected, _emitted[sequence]);
+        if (!sequence.IsAdopted) Assert.Equal(expected, _emitted[sequence]);
         Assert.Equal(_model.Config.EosTokens.Contains(expected[^1]) ? FinishReason.Stop : FinishReason.Length, sequence.FinishReason);
-        if (sequence.Spec.KeepBlocks) AssertSameCache(memory.Caches[0], [.. Enumerable.Range(0, 40)], sequence.Blocks.Span, prompt.Length + expected.Length - 1);
+        if (sequence.Spec.KeepBlocks) AssertSameCache(memory.Caches[0], [.. Enumerable.Range(0, 40)], sequence.BlockTables, prompt.Length + expected.Length - 1);
     }
 
     /// <summary>Greedy tokens of a sequence that has the model for itself, in chunks of one token.</summary>
@@ -81,10 +87,11 @@ internal sealed class CoreBench : IDisposable
     public void Dispose()
     {
         Core.Dispose();
+        foreach (var pool in Pools) pool.Dispose();
         _memory.Dispose();
     }
 
-    private void AssertSameCache(PagedKvCache expected, int[] expectedTable, ReadOnlySpan<int> table, int positions)
+    private void AssertSameCache(PagedKvCache expected, int[] expectedTable, IReadOnlyList<ReadOnlyMemory<int>> tables, int positions)
     {
         var perRank = Caches[0].Heads;
         for (var layer = 0; layer < _model.Config.Layers; layer++)
@@ -93,6 +100,7 @@ internal sealed class CoreBench : IDisposable
                 {
                     var (index, slot) = (position / RankMemory.BlockTokens, position % RankMemory.BlockTokens);
                     var cache = Caches[head / perRank];
+                    var table = tables[head / perRank].Span;
                     Assert.True(
                         BatchForwardTests.SameBits(expected.Key(layer, expectedTable[index], slot, head), cache.Key(layer, table[index], slot, head % perRank))
                         && BatchForwardTests.SameBits(expected.Value(layer, expectedTable[index], slot, head), cache.Value(layer, table[index], slot, head % perRank)),

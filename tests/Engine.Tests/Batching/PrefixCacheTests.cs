@@ -1,4 +1,4 @@
-using Nixl.Sdk.Samples.Model;
+using Nixl.Sdk.Samples.Disaggregated;
 
 namespace Nixl.Sdk.Engine.Tests;
 
@@ -28,13 +28,13 @@ public sealed class PrefixCacheTests : IDisposable
 
         Assert.Equal(cached, second.CachedTokens);
         Assert.Equal(secondLength - cached + 4, bench.Core.TokensComputed - before);
-        Assert.Equal(first.Blocks.Span[..(cached / 16)], second.Blocks.Span[..(cached / 16)]);
-        foreach (var own in second.Blocks.Span[(cached / 16)..]) Assert.DoesNotContain(own, first.Blocks.ToArray());
+        Assert.Equal(first.BlockTables[0].Span[..(cached / 16)], second.BlockTables[0].Span[..(cached / 16)]);
+        foreach (var own in second.BlockTables[0].Span[(cached / 16)..]) Assert.DoesNotContain(own, first.BlockTables[0].ToArray());
         bench.AssertAsAlone(first);
         bench.AssertAsAlone(second);
-        bench.Core.Release(first);
-        bench.Core.Release(second);
-        Assert.Equal(40, bench.Blocks.Free);
+        first.Release();
+        second.Release();
+        Assert.Equal(40, bench.Free);
     }
 
     [Fact]
@@ -87,9 +87,9 @@ public sealed class PrefixCacheTests : IDisposable
         foreach (var sequence in sequences)
         {
             bench.AssertAsAlone(sequence);
-            bench.Core.Release(sequence);
+            sequence.Release();
         }
-        Assert.Equal(40, bench.Blocks.Free);
+        Assert.Equal(40, bench.Free);
     }
 
     [Fact]
@@ -98,11 +98,11 @@ public sealed class PrefixCacheTests : IDisposable
         using var bench = new CoreBench(_test.Model, 1, 4);
         bench.Add(Prompt(40, 1), 3);
         bench.RunToEnd();
-        Assert.Equal(4, bench.Blocks.Free); // cached, and free all the same
+        Assert.Equal(4, bench.Free); // cached, and free all the same
         var other = bench.Add(Prompt(60, 2), 3, keep: true);
         bench.RunToEnd();
         bench.AssertAsAlone(other);
-        bench.Core.Release(other);
+        other.Release();
         var again = bench.Add(Prompt(40, 1), 3, keep: true);
         bench.RunToEnd();
         Assert.Equal(0, again.CachedTokens);

@@ -1,5 +1,4 @@
 using Nixl.Sdk.Samples.Disaggregated;
-using Nixl.Sdk.Samples.Model;
 
 namespace Nixl.Sdk.Engine.Tests;
 
@@ -25,15 +24,15 @@ public sealed class TrainedModelTests : IDisposable
         {
             Assert.True(step < 5000, "no end");
             bench.Step();
-            foreach (var kept in sequences.Where(sequence => sequence.State == SequenceState.Finished && sequence.Blocks.Length > 0))
+            foreach (var kept in sequences.Where(sequence => sequence.State == SequenceState.Finished && sequence.Leases.Count > 0))
             {
                 bench.AssertAsAlone(kept);
-                bench.Core.Release(kept);
+                kept.Release();
             }
         }
         var monolithic = new MonolithicEngine(_model);
         for (var i = 0; i < prompts.Length; i++)
             Assert.Equal(monolithic.Generate(prompts[i], 20 + (i * 2)), sequences[i].NewTokens.ToArray());
-        Assert.Equal(120, bench.Blocks.Free);
+        Assert.Equal(120, bench.Free);
     }
 }

@@ -1,0 +1,104 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+
+namespace Nixl.Sdk.Samples.Disaggregated;
+
+/// <summary>The handlers of an engine's routes.</summary>
+internal sealed class EngineRoutes(IServingEngine engine, ILogger logger)
+{
+    private static readonly byte[] LineEnd = "\n"u8.ToArray();
+
+    internal void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/engine/generate", GenerateAsync);
+        routes.MapPut("/engine/peers", SetPeersAsync);
+        routes.MapPost("/engine/drain", DrainAsync);
+        routes.MapGet("/engine/status", context =>
+            context.Response.WriteAsJsonAsync(engine.GetStatus(), ContractJson.Default.EngineStatus, cancellationToken: context.RequestAborted));
+    }
+
+    private async Task GenerateAsync(HttpContext context)
+    {
+        if (await context.ReadBodyAsync(ContractJson.Default.GenerateRequest) is not { } request) return;
+        if (ContractCheck.WhyNot(request) is { } why)
+        {
+            await context.RefuseAsync(StatusCodes.Status400BadRequest, why);
+            return;
+        }
+        // The connection is the request's life: when it closes, the engine aborts the request.
+        var events = engine.GenerateAsync(request, context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
+        try
+        {
+            if (await FirstAsync(context, events)) await StreamAsync(context, request.Id, events);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            logger.LogInformation("{Request}: the client is gone", request.Id);
+        }
+        finally
+        {
+            await events.DisposeAsync();
+        }
+    }
+
+    private static async Task<bool> FirstAsync(HttpContext context, IAsyncEnumerator<EngineEvent> events)
+    {
+        try
+        {
+            return await events.MoveNextAsync();
+        }
+        catch (ArgumentException e)
+        {
+            await context.RefuseAsync(StatusCodes.Status400BadRequest, e.Message);
+        }
+        catch (EngineBusyException e)
+        {
+            await context.RefuseAsync(e.IsFull ? StatusCodes.Status429TooManyRequests : StatusCodes.Status503ServiceUnavailable, e.Message);
+        }
+        return false;
+    }
+
+    private async Task StreamAsync(HttpContext context, string id, IAsyncEnumerator<EngineEvent> events)
+    {
+        context.Response.ContentType = "application/x-ndjson";
+        try
+        {
+            do await WriteAsync(context, events.Current);
+            while (await events.MoveNextAsync());
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or IOException))
+        {
+            logger.LogError(e, "{Request} failed", id);
+            await WriteAsync(context, new FailedEvent(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), "failed", e.Message, CanRetry: true));
+        }
+    }
+
+    private static async Task WriteAsync(HttpContext context, EngineEvent value)
+    {
+        var body = context.Response.BodyWriter;
+        await JsonSerializer.SerializeAsync(body, value, ContractJson.Default.EngineEvent, context.RequestAborted);
+        await body.WriteAsync(LineEnd, context.RequestAborted); // flushes
+    }
+
+    private async Task SetPeersAsync(HttpContext context)
+    {
+        if (await context.ReadBodyAsync(ContractJson.Default.EngineAnnouncementArray) is not { } peers) return;
+        if (peers.Select(ContractCheck.WhyNot).FirstOrDefault(why => why is not null) is { } why)
+        {
+            await context.RefuseAsync(StatusCodes.Status400BadRequest, why);
+            return;
+        }
+        engine.SetPeers(peers);
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private Task DrainAsync(HttpContext context)
+    {
+        engine.Drain();
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        return Task.CompletedTask;
+    }
+}

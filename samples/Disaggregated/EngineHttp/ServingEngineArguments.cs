@@ -1,0 +1,25 @@
+using System.CommandLine;
+
+namespace Nixl.Sdk.Samples.Disaggregated;
+
+/// <summary>The options of a serving engine that <c>engine</c> and <c>serve</c> have in common.</summary>
+internal sealed class ServingEngineArguments
+{
+    internal Option<int> TensorParallel { get; } = new("--tp") { Description = "Ranks of tensor parallelism, each with an agent and a pool of its own: 1, 2 or 4.", DefaultValueFactory = _ => 1 };
+
+    internal Option<int> StepTokens { get; } = CommonOptions.Positive("--step-tokens", "The most tokens in a step.", 256);
+
+    internal Option<int> MaxSequences { get; } = CommonOptions.Positive("--max-sequences", "The most sequences that run at once; at most --step-tokens.", 64);
+
+    internal Option<int> Queue { get; } = CommonOptions.Positive("--queue", "The most requests of an engine, waiting ones included; one more is refused.", 64);
+
+    internal ServingEngineArguments() => TensorParallel.Validators.Add(result =>
+    {
+        if (result.GetValueOrDefault<int>() is not (1 or 2 or 4)) result.AddError("--tp must be 1, 2 or 4.");
+    });
+
+    internal void AddTo(Command command)
+    {
+        foreach (var option in (ReadOnlySpan<Option>)[TensorParallel, StepTokens, MaxSequences, Queue]) command.Add(option);
+    }
+}

@@ -1,0 +1,72 @@
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http;
+
+namespace Nixl.Sdk.Samples.Disaggregated;
+
+/// <summary>A request fails; the client is told in OpenAI's form.</summary>
+/// <param name="status">The HTTP status, if nothing has been sent yet.</param>
+/// <param name="type">OpenAI's kind of error.</param>
+/// <param name="message">In words.</param>
+/// <param name="param">The field that is wrong.</param>
+/// <param name="code">For programs.</param>
+internal sealed class ApiException(int status, string type, string message, string? param = null, string? code = null) : Exception(message)
+{
+    internal int Status => status;
+
+    internal ApiError Body => new(new ApiErrorBody(Message, type, param, code));
+
+    /// <summary>For counters: why.</summary>
+    internal string Reason => code ?? type;
+
+    internal static ApiException Invalid(string param, string message, string code = "invalid_value") =>
+        new(StatusCodes.Status400BadRequest, "invalid_request_error", message, param, code);
+
+    internal static ApiException Full(string message) => new(StatusCodes.Status429TooManyRequests, "rate_limit_error", message, code: "full");
+
+    internal static ApiException NoEngine(string message) => new(StatusCodes.Status503ServiceUnavailable, "server_error", message, code: "no_engine");
+
+    internal static ApiException TimedOut(TimeSpan after) =>
+        new(StatusCodes.Status504GatewayTimeout, "server_error", $"The answer was not complete within {after.TotalSeconds:0.###} s.", code: "timeout");
+
+    internal static ApiException Failed(string message) => new(StatusCodes.Status502BadGateway, "server_error", message, code: "engine_failed");
+}
+
+/// <summary><c>{"error": {"message", "type", "param", "code"}}</c></summary>
+internal sealed record ApiError(ApiErrorBody Error);
+
+internal sealed record ApiErrorBody(string Message, string Type, string? Param, string? Code);
+
+/// <summary>A piece of a text completion, or all of it.</summary>
+internal sealed record Completion(string Id, string Object, long Created, string Model, CompletionChoice[] Choices)
+{
+    /// <summary>Null in every piece but the last one, and left out if nobody has asked for it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public CompletionUsage? Usage { get; init; }
+}
+
+internal sealed record CompletionChoice(int Index, string Text, string? FinishReason)
+{
+    /// <summary>There are none.</summary>
+    public int[]? Logprobs { get; init; }
+
+    /// <summary>The tokens of this piece, if they were asked for (return_token_ids).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int[]? TokenIds { get; init; }
+}
+
+internal sealed record CompletionUsage(int PromptTokens, int CompletionTokens, int TotalTokens, PromptTokensDetails PromptTokensDetails);
+
+internal sealed record PromptTokensDetails(int CachedTokens);
+
+internal sealed record ModelList(string Object, ModelCard[] Data);
+
+internal sealed record ModelCard(string Id, string Object, long Created, string OwnedBy, int MaxModelLen);
+
+internal sealed record Readiness(bool Ready, string Reason);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ApiError))]
+[JsonSerializable(typeof(Completion))]
+[JsonSerializable(typeof(ModelList))]
+[JsonSerializable(typeof(Readiness))]
+internal sealed partial class ApiJson : JsonSerializerContext;

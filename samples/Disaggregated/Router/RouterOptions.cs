@@ -1,0 +1,27 @@
+using System.Net;
+
+namespace Nixl.Sdk.Samples.Disaggregated;
+
+/// <summary>How a router works.</summary>
+internal sealed record RouterOptions
+{
+    /// <summary>Where it listens.</summary>
+    public required IPEndPoint Listen { get; init; }
+
+    /// <summary>What it serves.</summary>
+    public required ServedModel Model { get; init; }
+
+    /// <summary>The most answers that are on their way at once; one more is refused with 429.</summary>
+    public int Queue { get; init; } = 256;
+
+    /// <summary>When a request fails if it has not ended; the most that a client may ask for.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>How often an engine is asked for its status.</summary>
+    public TimeSpan Poll { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long an engine may be silent before it counts as dead.</summary>
+    public TimeSpan DeadAfter { get; init; } = TimeSpan.FromSeconds(6);
+
+    public bool Verbose { get; init; }
+}

@@ -1,0 +1,156 @@
+using Microsoft.Extensions.Logging;
+
+namespace Nixl.Sdk.Samples.Disaggregated;
+
+/// <summary>The engines of a router: who has joined, who is alive. Thread-safe.</summary>
+internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisposable
+{
+    private const int Limit = 256;
+    private static readonly TimeSpan ForgetAfter = TimeSpan.FromSeconds(30);
+
+    private readonly HttpClient _http = EngineClient.CreateHttp();
+    private readonly Lock _lock = new();
+    private readonly List<Worker> _workers = [];
+    private Worker[] _snapshot = [];
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _peersVersion;
+
+    /// <summary>All that are known, the dead ones as well, by name.</summary>
+    internal Worker[] Workers => Volatile.Read(ref _snapshot);
+
+    /// <summary>Another number each time that the list for the engines is another one.</summary>
+    internal int PeersVersion => Volatile.Read(ref _peersVersion);
+
+    /// <summary>Ends at the next change of any engine's state, or of the list.</summary>
+    internal Task Changed
+    {
+        get
+        {
+            lock (_lock) return _changed.Task;
+        }
+    }
+
+    /// <summary>The engines that are there, without one of them: what that one is to know.</summary>
+    internal EngineAnnouncement[] PeersOf(Worker worker) =>
+        [.. Workers.Where(other => other != worker && other.State is not (WorkerState.Dead or WorkerState.Gone)).Select(other => other.Announcement)];
+
+    /// <summary>An engine says that it is there.</summary>
+    /// <returns>Why it is refused; null if it is not.</returns>
+    internal async Task<string?> JoinAsync(EngineAnnouncement announcement, CancellationToken cancellation)
+    {
+        var known = Find(announcement.Name);
+        if (known is not null && known.Announcement.Incarnation == announcement.Incarnation && known.Announcement.Url == announcement.Url)
+        {
+            known.Announced();
+            return null;
+        }
+        if (known is not null && await LivesAsync(known, cancellation))
+            return $"{announcement.Name} is the name of a living engine, {known.Announcement.Url} (incarnation {known.Announcement.Incarnation}). Give each engine a name of its own.";
+        return Add(announcement, known);
+    }
+
+    /// <summary>An engine takes leave.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="incarnation">If not null, it leaves only if it is this one.</param>
+    internal bool Leave(string name, string? incarnation)
+    {
+        if (Find(name) is not { } worker || (incarnation is not null && worker.Announcement.Incarnation != incarnation)) return false;
+        Remove(worker, "has left");
+        return true;
+    }
+
+    /// <summary>Finds the dead and those that are back, and forgets who has been dead for long.</summary>
+    internal void Judge(TimeSpan limit)
+    {
+        foreach (var worker in Workers)
+        {
+            var silence = worker.Judge(limit);
+            if (silence > limit + ForgetAfter) Remove(worker, $"is forgotten after {silence.TotalSeconds:F0} s of silence");
+        }
+    }
+
+    internal void Forgive(TimeSpan pause)
+    {
+        foreach (var worker in Workers) worker.Forgive(pause);
+    }
+
+    private Worker? Find(string name) => Workers.FirstOrDefault(worker => worker.Name == name);
+
+    // A restarted engine has another incarnation, and the old one does not answer any more. One that still does is another engine with its name.
+    private static async Task<bool> LivesAsync(Worker known, CancellationToken cancellation)
+    {
+        if (known.State == WorkerState.Dead) return false;
+        try
+        {
+            var status = await known.Client.GetStatusAsync(cancellation);
+            return status.Name == known.Name && status.Incarnation == known.Announcement.Incarnation;
+        }
+        catch (EngineUnreachableException)
+        {
+            return false;
+        }
+    }
+
+    private string? Add(EngineAnnouncement announcement, Worker? instead)
+    {
+        Worker worker;
+        lock (_lock)
+        {
+            // Somebody else may have joined under this name meanwhile; the next announcement, in a second, sorts it out.
+            if (_workers.FirstOrDefault(other => other.Name == announcement.Name) is { } now && now != instead) return "Another engine has just joined under this name.";
+            if (_workers.Count >= Limit) return $"The router has {Limit} engines, its limit.";
+            var other = _workers.FirstOrDefault(other => other != instead && other.State != WorkerState.Dead && other.Announcement.Model != announcement.Model);
+            if (other is not null)
+                return $"Its model is {announcement.Model}; {other.Name} has {other.Announcement.Model}. The engines of a router have one model.";
+            if (instead is not null) _workers.Remove(instead);
+            worker = new Worker(announcement, new EngineClient(_http, new Uri(announcement.Url)), OnChange);
+            _workers.Add(worker);
+            Publish();
+        }
+        instead?.Leave("has been started anew");
+        feed.Log(LogKind.Engine, $"{announcement.Name} ({announcement.Role.ToString().ToLowerInvariant()}) has {(instead is null ? "joined" : "joined again after a restart")}");
+        logger.LogInformation("{Engine} has joined: {Url}, incarnation {Incarnation}", announcement.Name, announcement.Url, announcement.Incarnation);
+        OnChange(worker);
+        return null;
+    }
+
+    private void Remove(Worker worker, string reason)
+    {
+        lock (_lock)
+        {
+            if (!_workers.Remove(worker)) return;
+            Publish();
+        }
+        worker.Leave(reason);
+    }
+
+    private void OnChange(Worker worker)
+    {
+        switch (worker.State)
+        {
+            case WorkerState.Gone: feed.Log(LogKind.Engine, $"{worker.Name} {worker.Problem}"); break;
+            case WorkerState.Dead: feed.Log(LogKind.Failure, $"{worker.Name} is taken for dead: {worker.Problem}"); break;
+            case WorkerState.Suspect: feed.Log(LogKind.Failure, $"{worker.Name} is suspect: {worker.Problem}"); break;
+            case WorkerState.Alive: feed.Log(LogKind.Engine, $"{worker.Name} is alive"); break;
+            default: break;
+        }
+        TaskCompletionSource changed;
+        lock (_lock)
+        {
+            _peersVersion++;
+            changed = _changed;
+            _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+        changed.SetResult();
+    }
+
+    // Inside of the lock.
+    private void Publish() => Volatile.Write(ref _snapshot, [.. _workers.OrderBy(worker => worker.Announcement.Role == EngineRole.Prefill ? 0 : 1).ThenBy(worker => worker.Name, StringComparer.Ordinal)]);
+
+    public ValueTask DisposeAsync()
+    {
+        foreach (var worker in Workers) worker.Leave("is left alone: the router stops");
+        _http.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,104 @@
+using Nixl.Sdk.Serving;
+
+namespace Nixl.Sdk.Samples.Disaggregated;
+
+// What it takes, what it refuses, and what it says about itself.
+internal sealed partial class ServingEngine
+{
+    /// <inheritdoc/>
+    public EngineStatus GetStatus()
+    {
+        bool draining;
+        int total;
+        lock (_lock) (draining, total) = (_draining, _requests.Count);
+        var (waiting, running) = Loop.Load;
+        var blocks = Ranks[0].Blocks.Snapshot();
+        return new EngineStatus
+        {
+            Name = Options.Name,
+            Role = Options.Role,
+            Incarnation = Announcement.Incarnation,
+            ProcessId = Environment.ProcessId,
+            Ready = !draining && Loop.Failure is null,
+            Draining = draining,
+            TensorParallel = Options.TensorParallel,
+            BlockTokens = BlockTokens,
+            Queue = new EngineQueue(waiting, running, Math.Max(0, total - waiting - running), Options.MaxQueue),
+            Blocks = new EngineBlocks(
+                blocks.Blocks, blocks.Free + blocks.Cached, blocks.Cached, blocks.Reserved, blocks.InFlight, blocks.Quiesced, blocks.Ready, blocks.Quarantined),
+            Quarantine = [.. Ranks.SelectMany(rank => rank.Blocks.GetQuarantine()).Select(entry => new EngineQuarantine(entry.Peer.ToString(), entry.Blocks, entry.Age.TotalMilliseconds))],
+            Peers = Peers.Report(),
+            Prefills = new Dictionary<string, long>(Counters.Prefills),
+            PromptTokensComputed = Interlocked.Read(ref Counters.PromptTokensComputed),
+            TokensGenerated = Interlocked.Read(ref Counters.TokensGenerated),
+            RequestsFinished = Interlocked.Read(ref Counters.RequestsFinished),
+            RequestsFailed = Interlocked.Read(ref Counters.RequestsFailed),
+            RequestsAborted = Interlocked.Read(ref Counters.RequestsAborted),
+            Failovers = Interlocked.Read(ref Counters.Failovers),
+        };
+    }
+
+    /// <summary>Takes a request, or says why not.</summary>
+    /// <param name="begin">Begins it; told how many are before it.</param>
+    /// <exception cref="EngineBusyException">Not now.</exception>
+    private Task Enter(Func<int, Task> begin)
+    {
+        lock (_lock)
+        {
+            if (Loop.Failure is { } failure) throw new EngineBusyException(false, $"Engine {Options.Name} computes no more: {failure.Message}");
+            if (_draining) throw new EngineBusyException(false, $"Engine {Options.Name} takes no more requests: it leaves.");
+            if (_requests.Count >= Options.MaxQueue) throw new EngineBusyException(true, $"Engine {Options.Name} has {_requests.Count} requests; it takes {Options.MaxQueue}.");
+            var running = begin(_requests.Count);
+            _requests.Add(running);
+            running.ContinueWith(Leave, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            return running;
+        }
+    }
+
+    private void Leave(Task done)
+    {
+        lock (_lock) _requests.Remove(done);
+    }
+
+    /// <summary>Takes what decode engines ask of one rank.</summary>
+    private async Task ReadAsync(int index, EngineAgent rank)
+    {
+        try
+        {
+            await foreach (var push in rank.Producer!.ReadRequestsAsync(_stopping.Token)) await _gather.AddAsync(index, push);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The engine ends.
+        }
+    }
+
+    /// <summary>All parts of a prompt are there.</summary>
+    private async Task BeginPrefillAsync(string name, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes)
+    {
+        try
+        {
+            _ = Enter(_ => Task.Run(() => PrefillAsync(name, message, pushes), CancellationToken.None));
+        }
+        catch (EngineBusyException e)
+        {
+            foreach (var (_, push) in pushes) await push.FailAsync(e.Message);
+        }
+    }
+
+    private async Task PrefillAsync(string name, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes)
+    {
+        var blocks = pushes.Sum(pair => (long)pair.Push.CountWanted());
+        var (done, _) = await new PrefillWork(name, message, pushes, Options, Loop, Counters).RunAsync(_stopping.Token);
+        if (done)
+        {
+            EngineCounters.Add(ref Counters.RequestsFinished);
+            Peers.Find(message.Engine)?.HandedOver(blocks * KjvBytesKv.BytesPerBlock / pushes.Count); // each pair moves one part of so many
+        }
+        else
+        {
+            EngineCounters.Add(ref Counters.RequestsFailed);
+            Peers.Find(message.Engine)?.Failed();
+        }
+    }
+}

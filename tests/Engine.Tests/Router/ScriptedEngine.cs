@@ -1,0 +1,115 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Nixl.Sdk.Samples.Disaggregated;
+using Nixl.Sdk.Samples.Model;
+
+namespace Nixl.Sdk.Engine.Tests.Router;
+
+/// <summary>An engine whose answers are known beforehand: the same for every engine, other ones for other prompts, with characters of several bytes.</summary>
+internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEngine
+{
+    private const string Text = "And he said, é ß → € 漢字 🙂 selah; and it was so. ";
+    private readonly ConcurrentDictionary<string, bool> _running = new();
+    private int _aborted, _finished;
+
+    /// <summary>Another one after each start.</summary>
+    internal string Incarnation { get; } = Guid.NewGuid().ToString("N");
+
+    /// <summary>Pause before each token.</summary>
+    internal TimeSpan TokenTime { get; set; } = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>What it throws instead of taking a request.</summary>
+    internal Exception? Refusal { get; set; }
+
+    /// <summary>Fails after so many tokens of an attempt, in a way that another engine can repair.</summary>
+    internal int FailAfter { get; set; } = int.MaxValue;
+
+    internal bool CanRetry { get; set; } = true;
+
+    internal bool Ready { get; set; } = true;
+
+    internal bool Draining { get; private set; }
+
+    internal int Waiting { get; set; }
+
+    internal string Model { get; set; } = "model-1";
+
+    internal int Aborted => Volatile.Read(ref _aborted);
+
+    internal int Finished => Volatile.Read(ref _finished);
+
+    internal int Running => _running.Count;
+
+    internal ConcurrentQueue<GenerateRequest> Requests { get; } = new();
+
+    internal IReadOnlyList<EngineAnnouncement> Peers { get; private set; } = [];
+
+    public EngineAnnouncement Announcement => new(name, role, Incarnation, "", Model, [new EngineRank(name, "127.0.0.1", 1)]);
+
+    /// <summary>The whole answer, with the token that ends it.</summary>
+    internal static int[] AnswerTo(ReadOnlySpan<int> prompt, int maxTokens)
+    {
+        var bytes = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(Text, 4)));
+        var turn = 0;
+        foreach (var token in prompt) turn = ((turn * 31) + token) % 5;
+        // A different beginning for each prompt, at the boundary of a character.
+        var start = Encoding.UTF8.GetByteCount(Text.AsSpan(0, turn * 2));
+        int[] all = [.. bytes.AsSpan(start).ToArray().Select(value => (int)value), ByteTokenizer.Eos];
+        return all.Length > maxTokens ? all[..maxTokens] : all;
+    }
+
+    public async IAsyncEnumerable<EngineEvent> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        if (Refusal is { } refusal) throw refusal;
+        Requests.Enqueue(request);
+        Assert.True(_running.TryAdd(request.Id, true), $"{request.Id} is here already");
+        try
+        {
+            yield return new QueuedEvent(Clock.Now, Waiting);
+            yield return new ReservedEvent(Clock.Now, 3, 16);
+            var prefill = request.Prefill.FirstOrDefault() ?? name;
+            yield return new PrefillEvent(Clock.Now, prefill, "scripted");
+            if (prefill != name)
+            {
+                for (var layer = 0; layer < 4; layer++) yield return new LayerEvent(Clock.Now, layer);
+                yield return new ArrivedEvent(Clock.Now, 131072, 0.5, 4, 3, 1);
+            }
+            var answer = AnswerTo(request.Prompt, request.MaxTokens);
+            // An engine that goes on computes from what it was given: if that is wrong, so is what follows.
+            Assert.Equal(answer.Take(request.Emitted.Length), request.Emitted);
+            for (var i = request.Emitted.Length; i < answer.Length; i++)
+            {
+                if (i - request.Emitted.Length == FailAfter)
+                {
+                    yield return new FailedEvent(Clock.Now, "failed", "scripted failure", CanRetry);
+                    yield break;
+                }
+                if (TokenTime > TimeSpan.Zero) await Task.Delay(TokenTime, cancellation);
+                yield return new TokenEvent(Clock.Now, answer[i], "");
+            }
+            Interlocked.Increment(ref _finished);
+            yield return new FinishedEvent(Clock.Now, answer[^1] == ByteTokenizer.Eos ? "stop" : "length", "");
+        }
+        finally
+        {
+            _running.TryRemove(request.Id, out _);
+            if (cancellation.IsCancellationRequested) Interlocked.Increment(ref _aborted);
+        }
+    }
+
+    public void SetPeers(IReadOnlyList<EngineAnnouncement> peers) => Peers = peers;
+
+    public EngineStatus GetStatus() => new()
+    {
+        Name = name, Role = role, Incarnation = Incarnation, ProcessId = Environment.ProcessId, Ready = Ready, Draining = Draining, TensorParallel = 1,
+        BlockTokens = 16, Queue = new EngineQueue(Waiting, Running, 0, 64), Blocks = new EngineBlocks(512, 480, 40, 8, 12, 0, 10, 2),
+        Quarantine = [new EngineQuarantine("prefill-9", 2, 1500)],
+        Peers = [.. Peers.Where(peer => peer.Role != role).Select(peer => new EnginePeer(peer.Name, peer.Incarnation, "connected", "", "local", 1000L * Finished, Finished, 0))],
+        Prefills = [], PromptTokensComputed = 0, TokensGenerated = 0, RequestsFinished = Finished, RequestsFailed = 0, RequestsAborted = Aborted, Failovers = 0,
+    };
+
+    public void Drain() => Draining = true;
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
