@@ -22,6 +22,7 @@ esac
 
 # g++ and binutils are also what NativeAOT links with (tests/Aot); it needs no further -dev packages.
 need_packages g++ cmake ninja-build libgtest-dev libfabric-dev libfabric1 binutils clang-tidy clang-format iproute2 util-linux
+[ $managed = 0 ] || need_packages chromium # the live page's tests
 need_dotnet
 
 logs=$(mktemp -d)

@@ -9,7 +9,7 @@ internal sealed class AttemptLoad : IDisposable
     internal AttemptLoad(WorkerChoice choice)
     {
         _choice = choice;
-        choice.Decode.AddDecoding(1);
+        choice.Decode.AddLoad(1);
         Move(choice.Prefill.FirstOrDefault());
     }
 
@@ -31,7 +31,7 @@ internal sealed class AttemptLoad : IDisposable
     public void Dispose()
     {
         Move(null);
-        _choice.Decode.AddDecoding(-1);
+        _choice.Decode.AddLoad(-1);
     }
 
     private Worker? Named(string name) => _choice.Prefill.FirstOrDefault(worker => worker.Name == name);
@@ -39,8 +39,8 @@ internal sealed class AttemptLoad : IDisposable
     private void Move(Worker? to)
     {
         if (to == _prefill) return;
-        _prefill?.AddPrefilling(-1);
-        to?.AddPrefilling(1);
+        _prefill?.AddLoad(-1);
+        to?.AddLoad(1);
         _prefill = to;
     }
 }

@@ -147,7 +147,7 @@ public sealed class WorkerTests
         // A prefix is not worth any queue.
         var busy = decodes.Single(engine => engine.Requests.Any(request => request.Prompt[1] == 'a'));
         busy.Waiting = 40;
-        await Wait.UntilAsync(() => cluster.Router.Context.Workers.Workers.Any(worker => worker.DecodeLoad >= 40), "the queue is known");
+        await Wait.UntilAsync(() => cluster.Router.Context.Workers.Workers.Any(worker => worker.Load >= 40), "the queue is known");
         var count = busy.Requests.Count;
         await cluster.Http.CompleteAsync(new { prompt = prompts[0] + "?", max_tokens = 2 });
         Assert.Equal(count, busy.Requests.Count);

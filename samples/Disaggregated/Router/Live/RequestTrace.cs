@@ -81,18 +81,21 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
         }
     }
 
-    // The engine tells afterwards what was when: the spans are laid from the arrival backwards.
+    // The engine tells afterwards what was when. Its clock is ours on one machine; on another one, the spans are laid from the arrival backwards.
     private void Arrived(ArrivedEvent arrived)
     {
         _bytes += arrived.Bytes;
         var engine = _prefill;
-        if (_spans is [.., { Kind: "prefill", End: null }]) _spans.RemoveAt(_spans.Count - 1);
         var floor = _spans is [.., var last] ? last.End ?? last.Start : _created;
-        var end = arrived.At - arrived.ExposedTransferMs;
-        var start = end - arrived.PrefillMs;
-        Add("prefillQueued", engine, start - arrived.PrefillQueuedMs, start);
+        if (_spans is [.., { Kind: "prefill", End: null }]) _spans.RemoveAt(_spans.Count - 1);
+        var length = arrived.PrefillQueuedMs + arrived.PrefillMs + arrived.ExposedTransferMs;
+        var asked = arrived.PrefillAskedAt is { } at && at >= floor && at + length <= arrived.At ? at : arrived.At - length;
+        var start = asked + arrived.PrefillQueuedMs;
+        var end = start + arrived.PrefillMs;
+        var moved = end + arrived.ExposedTransferMs;
+        Add("prefillQueued", engine, floor, start); // from the question on: its way there is waiting, too
         Add("prefill", engine, start, end);
-        Add("transfer", engine, arrived.At - arrived.TransferMs, arrived.At);
+        Add("transfer", engine, moved - arrived.TransferMs, moved);
 
         void Add(string kind, string by, double from, double to)
         {

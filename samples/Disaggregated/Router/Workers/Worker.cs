@@ -21,7 +21,7 @@ internal sealed class Worker : IDisposable
     private WorkerState _state = WorkerState.Joining;
     private EngineStatus? _status;
     private long _announced = Stopwatch.GetTimestamp(), _answered = Stopwatch.GetTimestamp();
-    private int _decoding, _prefilling;
+    private int _ours, _others;
     private string _problem = "no status yet";
 
     /// <param name="announcement">What it said of itself.</param>
@@ -72,20 +72,23 @@ internal sealed class Worker : IDisposable
         }
     }
 
-    /// <summary>Requests that it decodes, or that wait for it: what we have sent, or what it says if others send to it, too.</summary>
-    internal int DecodeLoad => Math.Max(Volatile.Read(ref _decoding), Status is { } status ? status.Queue.Waiting + status.Queue.Running : 0);
+    /// <summary>Requests that it works for, or that wait for it: those that we have sent it, and what it has from others.</summary>
+    internal int Load => Ours + Volatile.Read(ref _others);
 
-    /// <summary>Prompts that it computes for others, or that wait for it.</summary>
-    internal int PrefillLoad => Math.Max(Volatile.Read(ref _prefilling), Status is { } status ? status.Queue.Waiting + status.Queue.Running : 0);
+    /// <summary>Of it, ours: answers, and prompts that decode engines were told to ask of it.</summary>
+    internal int Ours => Volatile.Read(ref _ours);
 
-    internal void AddDecoding(int count) => Interlocked.Add(ref _decoding, count);
-
-    internal void AddPrefilling(int count) => Interlocked.Add(ref _prefilling, count);
+    /// <summary>A request is sent to it or, with -1, has ended. Known at once, long before its status tells.</summary>
+    internal void AddLoad(int count) => Interlocked.Add(ref _ours, count);
 
     internal void Announced() => Interlocked.Exchange(ref _announced, Stopwatch.GetTimestamp());
 
-    internal void Answered(EngineStatus status)
+    /// <summary>Its status has come.</summary>
+    /// <param name="status">The status.</param>
+    /// <param name="oursBefore">What <see cref="Ours"/> was when it was asked for.</param>
+    internal void Answered(EngineStatus status, int oursBefore)
     {
+        Volatile.Write(ref _others, Math.Max(0, status.Queue.Waiting + status.Queue.Running - Math.Max(oursBefore, Ours)));
         Volatile.Write(ref _status, status);
         Interlocked.Exchange(ref _answered, Stopwatch.GetTimestamp());
         Become(WorkerState.Alive, "", state => state is WorkerState.Joining or WorkerState.Suspect);

@@ -26,21 +26,21 @@ internal sealed record WorkerChoice(Worker Decode, Worker[] Prefill, BlockHash[]
         Dictionary<int, BlockHash[]> bySize = [];
         var decodes = workers.Where(worker => worker.Decodes && worker.TakesRequests && !excluded.Contains(worker)).ToArray();
         if (decodes.Length == 0) return null;
-        var decode = ByCost(decodes, tokens, bySize, turn, worker => worker.DecodeLoad)[0];
+        var decode = ByCost(decodes, tokens, bySize, turn)[0];
         var prefills = workers.Where(worker => worker != decode && worker.Prefills && worker.TakesRequests && IsConnected(decode, worker)).ToArray();
         // Another turn than the decode engines', so that not the same ones meet always.
-        var ordered = ByCost(prefills, tokens, bySize, turn / decodes.Length, worker => worker.PrefillLoad);
+        var ordered = ByCost(prefills, tokens, bySize, turn / decodes.Length);
         return new WorkerChoice(decode, ordered.Length > MostPrefills ? ordered[..MostPrefills] : ordered, HashesFor(decode, tokens, bySize));
     }
 
-    private static Worker[] ByCost(Worker[] workers, ReadOnlySpan<int> tokens, Dictionary<int, BlockHash[]> bySize, int turn, Func<Worker, int> load)
+    private static Worker[] ByCost(Worker[] workers, ReadOnlySpan<int> tokens, Dictionary<int, BlockHash[]> bySize, int turn)
     {
         var keys = new (long Cost, int Turn)[workers.Length];
         for (var i = 0; i < workers.Length; i++)
         {
             var worker = workers[i];
             var known = (long)worker.Prefixes.Match(HashesFor(worker, tokens, bySize)) * worker.BlockTokens;
-            keys[i] = (tokens.Length - known + ((long)load(worker) * TokensPerRequest), (int)(((uint)i + (uint)turn) % (uint)workers.Length));
+            keys[i] = (tokens.Length - known + ((long)worker.Load * TokensPerRequest), (int)(((uint)i + (uint)turn) % (uint)workers.Length));
         }
         Array.Sort(keys, workers);
         return workers;

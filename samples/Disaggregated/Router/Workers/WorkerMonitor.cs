@@ -48,10 +48,11 @@ internal sealed class WorkerMonitor : IAsyncDisposable
             var changed = _registry.Changed;
             try
             {
+                var ours = worker.Ours;
                 var status = await worker.Client.GetStatusAsync(_stop.Token);
                 if (status.Name != worker.Name || status.Incarnation != worker.Announcement.Incarnation)
                     throw new EngineUnreachableException($"{worker.Announcement.Url} is now {status.Name}, incarnation {status.Incarnation}");
-                worker.Answered(status);
+                worker.Answered(status, ours);
                 _rates.Add(status);
                 var version = _registry.PeersVersion;
                 if (told != version)
