@@ -17,7 +17,7 @@ public sealed class StepBatch
     /// <summary>Chunks in the batch.</summary>
     public int Chunks => _chunks.Count;
 
-    /// <summary>Chunks whose logits are wanted.</summary>
+    /// <summary>Rows of logits that are wanted: one for each such chunk, or one for each of its tokens.</summary>
     public int LogitsRows { get; private set; }
 
     /// <summary>Adds a chunk.</summary>
@@ -27,12 +27,13 @@ public sealed class StepBatch
     /// <param name="wantsLogits">Whether the logits after the last token are wanted.</param>
     /// <returns>The row of its logits in <see cref="BatchRunner.Logits"/>; -1 if they are not wanted.</returns>
     public int Add(ReadOnlySpan<int> tokens, int position, ReadOnlyMemory<int> blockTable, bool wantsLogits)
-    {
-        var row = wantsLogits ? LogitsRows++ : -1;
-        _chunks.Add(new SequenceChunk(_tokens.Count, tokens.Length, position, blockTable, row));
-        _tokens.AddRange(tokens);
-        return row;
-    }
+        => AddChunk(tokens, position, blockTable, wantsLogits ? 1 : 0);
+
+    /// <summary>Adds a chunk of which the logits after every token are wanted: what verifies tokens that somebody else has guessed.</summary>
+    /// <inheritdoc cref="Add"/>
+    /// <returns>The row of the logits after the first token in <see cref="BatchRunner.Logits"/>; those after the others follow.</returns>
+    public int AddForAllLogits(ReadOnlySpan<int> tokens, int position, ReadOnlyMemory<int> blockTable) =>
+        AddChunk(tokens, position, blockTable, tokens.Length);
 
     /// <summary>Empties it.</summary>
     public void Clear()
@@ -42,10 +43,23 @@ public sealed class StepBatch
         LogitsRows = 0;
     }
 
+    private int AddChunk(ReadOnlySpan<int> tokens, int position, ReadOnlyMemory<int> blockTable, int logits)
+    {
+        var row = logits > 0 ? LogitsRows : -1;
+        LogitsRows += logits;
+        _chunks.Add(new SequenceChunk(_tokens.Count, tokens.Length, position, blockTable, row, logits));
+        _tokens.AddRange(tokens);
+        return row;
+    }
+
     internal ReadOnlySpan<SequenceChunk> AllChunks => CollectionsMarshal.AsSpan(_chunks);
 
     internal ReadOnlySpan<int> AllTokens => CollectionsMarshal.AsSpan(_tokens);
 }
 
-/// <summary>One sequence's part of a batch: rows [FirstRow, +Count) of every activation.</summary>
-internal readonly record struct SequenceChunk(int FirstRow, int Count, int Position, ReadOnlyMemory<int> BlockTable, int LogitsRow);
+/// <summary>
+/// One sequence's part of a batch: rows [FirstRow, +Count) of every activation, and rows [LogitsRow, +LogitsCount) of the logits, which are
+/// those after its last tokens.
+/// </summary>
+internal readonly record struct SequenceChunk(
+    int FirstRow, int Count, int Position, ReadOnlyMemory<int> BlockTable, int LogitsRow, int LogitsCount);
