@@ -16,6 +16,9 @@ internal sealed class DraftLink : IAsyncDisposable
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(10);
 
+    // From a broken connection to the news that its process has ended, or the other way round.
+    private static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(10);
+
     private readonly NixlAgent _agent;
     private readonly KvPool<KjvDraftKv> _pool;
     private readonly DraftModel _model;
@@ -264,7 +267,7 @@ internal sealed class DraftLink : IAsyncDisposable
     {
         // A broken connection is noticed before the end of the process, or after it. Whoever talks nonsense or is silent has not ended.
         if (reason is not NixlException && !_exited.IsCancellationRequested) return false;
-        for (var waited = TimeSpan.Zero; waited < _timeout; waited += Poll)
+        for (var waited = TimeSpan.Zero; waited < _timeout && waited < EndGrace; waited += Poll)
         {
             if (_exited.IsCancellationRequested && _draft.State is PeerState.Disconnected or PeerState.Invalidated) return true;
             await Task.Delay(Poll, cancellation);

@@ -25,6 +25,13 @@ internal sealed class CommonOptions
         });
     }
 
+    /// <summary>For engines that are alone in their process: nobody else could reach them by loopback.</summary>
+    internal void RefuseLoopback() => Transport.Validators.Add(result =>
+    {
+        if (string.Equals(result.GetValueOrDefault<string>(), "loopback", StringComparison.OrdinalIgnoreCase))
+            result.AddError("--transport loopback reaches nobody outside of this process; use local or fabric, or demo, which has both engines in one.");
+    });
+
     internal void AddTo(Command command)
     {
         foreach (var option in (ReadOnlySpan<Option>)[Model, Transport, Timeout]) command.Add(option);

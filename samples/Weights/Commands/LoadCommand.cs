@@ -19,6 +19,7 @@ internal static class LoadCommand
         {
             peer, host, port,
         };
+        common.RefuseLoopback();
         common.AddTo(command);
         load.AddTo(command);
         command.SetAction((parse, cancellation) => Exits.RunAsync(

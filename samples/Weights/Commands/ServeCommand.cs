@@ -18,6 +18,7 @@ internal static class ServeCommand
         {
             name, verbose,
         };
+        common.RefuseLoopback();
         common.AddTo(command);
         command.SetAction((parse, cancellation) => Exits.RunAsync(
             () => RunAsync(parse.GetValue(name)!, parse.GetValue(verbose), common.ModelOf(parse), common.TransportOf(parse), common.TimeoutOf(parse), cancellation), cancellation));

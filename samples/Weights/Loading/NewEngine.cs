@@ -16,6 +16,9 @@ internal static class NewEngine
     /// <exception cref="WeightsException">The peer's weights cannot be used, and --fallback was not given.</exception>
     internal static async Task<int> RunAsync(ServingPeer peer, LoadTask task, TextWriter output, CancellationToken cancellation)
     {
+        var config = LlamaConfig.Load(Path.Combine(task.Model, "config.json"));
+        if (config.ReduceGroups % task.Ranks != 0)
+            throw new WeightsException($"--tp {task.Ranks}: a model with {config.KvHeads} key/value heads and an inner width of {config.IntermediateSize} runs on at most {config.ReduceGroups} rank(s).");
         List<LoadStatistics[]> loads = [];
         List<TimeSpan> fromPeer = [], fromDisk = [];
         string? error = null;

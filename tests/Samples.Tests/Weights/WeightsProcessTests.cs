@@ -83,7 +83,12 @@ public sealed class WeightsProcessTests
     {
         Assert.NotEqual(0, (await SampleProcess.RunAsync(Program, "demo", "--tp", "3")).Code);
         Assert.NotEqual(0, (await SampleProcess.RunAsync(Program, "demo", "--size", "lots")).Code);
-        var (code, _, errors) = await SampleProcess.RunAsync(Program, "serve", "--model", "/nonexistent");
+        Assert.NotEqual(0, (await SampleProcess.RunAsync(Program, "serve", "--transport", "loopback")).Code);
+        using var two = TestModel.Create(kvHeads: 2, vocabulary: 258); // two key/value heads: at most two ranks
+        var (code, _, errors) = await SampleProcess.RunAsync(Program, "load", "--port", "1", "--model", two.Folder, "--tp", "4", "--fallback");
+        Assert.Equal(2, code);
+        Assert.Contains("at most 2 rank(s)", errors, StringComparison.Ordinal);
+        (code, _, errors) = await SampleProcess.RunAsync(Program, "serve", "--model", "/nonexistent");
         Assert.Equal(2, code);
         Assert.Contains("/nonexistent", errors, StringComparison.Ordinal);
     }
