@@ -1,0 +1,37 @@
+using System.Diagnostics;
+
+namespace Nixl.Sdk.Samples.Speculative;
+
+/// <summary>A sequence that the draft engine guesses for.</summary>
+internal sealed class DraftSequence(BeginMessage begin, int[] table, IDrafter drafter)
+{
+    private readonly List<int> _known = [.. begin.Tokens];
+    private int[] _candidates = [];
+    private int _round = -1;
+
+    internal int Number => begin.Sequence;
+
+    internal BeginMessage Begin => begin;
+
+    /// <summary>The blocks here.</summary>
+    internal int[] Table => table;
+
+    /// <summary>The next candidates, and which of the table's blocks have changed for it.</summary>
+    internal (ProposalMessage Proposal, int FirstBlock, int Blocks) Propose(int k, int blockTokens, Stopwatch clock)
+    {
+        if (k < 1 || _known.Count + k - 1 > table.Length * blockTokens)
+            throw new InvalidDataException($"{k} candidates after {_known.Count} tokens; the sequence has blocks for {table.Length * blockTokens}.");
+        (_candidates, var from, var to) = drafter.Propose(_known, k);
+        _round++;
+        var first = from / blockTokens;
+        return (new ProposalMessage(Number, _round, _candidates, clock.Elapsed.TotalMicroseconds), first, ((to - 1) / blockTokens) - first + 1);
+    }
+
+    internal void Take(VerdictMessage verdict)
+    {
+        if (verdict.Round != _round || verdict.Accepted < 0 || verdict.Accepted > _candidates.Length)
+            throw new InvalidDataException($"The verifier accepted {verdict.Accepted} candidates of round {verdict.Round}; round {_round} has {_candidates.Length}.");
+        _known.AddRange(_candidates.AsSpan(0, verdict.Accepted));
+        _known.Add(verdict.Token);
+    }
+}
