@@ -5,6 +5,7 @@
 #   ./test.sh --native   the native core only
 #   ./test.sh --managed  the managed tests only
 #   ./test.sh --soak MINUTES [SEED]  everything mixed at random, all repetitions, and libFuzzer on the decoders
+#   ./test.sh --chaos [MINUTES] [SEED]  the serving engines under load while they are killed, stopped, cut off (2 minutes)
 #   ./test.sh --lab      the fabric transport, its faults and the demo's engines over real ibverbs (Soft-RoCE in a virtual
 #                        machine; --lab --help says more)
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
@@ -15,8 +16,9 @@ case "${1:-}" in
   --native) managed=0 ;;
   --managed) native=0 ;;
   --soak) exec tests/soak/soak.sh "${@:2}" ;;
+  --chaos) exec tests/Serve/chaos.sh "${@:2}" ;;
   --lab) exec tests/lab/lab.sh "${@:2}" ;;
-  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) fail "unknown option $1 (try --help)" ;;
 esac
 

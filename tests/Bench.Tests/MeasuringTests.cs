@@ -13,14 +13,14 @@ public sealed class MeasuringTests
     [InlineData(0.9, 7.9)]
     public void Quantiles_lie_between_the_nearest_samples(double share, double expected)
     {
-        var samples = new Samples();
+        var samples = new Measurements();
         foreach (var value in (double[])[10, 1, 3, 2])
             samples.Add(value);
         Assert.Equal(expected, samples.Quantile(share), 9);
     }
 
     [Fact]
-    public void No_samples_have_no_median() => Assert.True(double.IsNaN(new Samples().Median));
+    public void No_samples_have_no_median() => Assert.True(double.IsNaN(new Measurements().Median));
 
     [Fact]
     public async Task Sides_are_measured_in_turns_after_one_uncounted_round_each()

@@ -1,5 +1,6 @@
 using Nixl.Sdk.Bench.DataPath;
 using Nixl.Sdk.Bench.Generator;
+using Nixl.Sdk.Bench.Serving;
 
 namespace Nixl.Sdk.Bench;
 
@@ -25,6 +26,8 @@ internal static class Benchmarks
         new AllocationBenchmark(),
         new IdleBenchmark(),
         new GeneratorBenchmark(),
+        new ServeBenchmark("serve.1p1d", prefills: 1, decodes: 1),
+        new ServeBenchmark("serve.2p2d", prefills: 2, decodes: 2),
     ];
 
     private static readonly Dictionary<string, string[]> Groups = new()

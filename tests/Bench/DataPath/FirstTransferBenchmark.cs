@@ -14,14 +14,14 @@ internal sealed class FirstTransferBenchmark : IBenchmark
     {
         var sizes = new Sizes(quick);
         using var ids = new Permutation(sizes.SmallPieces);
-        var (first, warm, ratio) = (new Samples(), new Samples(), new Samples());
+        var (first, warm, ratio) = (new Measurements(), new Measurements(), new Measurements());
         // One connection more than counts: in the first our own code is compiled.
         for (var connection = -1; connection < (quick ? 3 : 7); connection++)
         {
             await using var processes = await TwoProcesses.StartAsync(NixlTransports.Local, sizes.Bytes, copiers: 1);
             using var transfer = processes.Prepare(Sizes.SmallPiece);
             var cold = await transfer.RunAsync(ids.From, ids.To);
-            var later = new Samples();
+            var later = new Measurements();
             for (var round = 0; round < 7; round++)
                 later.Add(await transfer.RunAsync(ids.From, ids.To));
             if (connection < 0)

@@ -23,7 +23,7 @@ internal sealed class PostReturnsBenchmark : IBenchmark
         await using var processes = await TwoProcesses.StartAsync(transport, sizes.Bytes);
         using var transfer = processes.Prepare(Sizes.SmallPiece);
         await processes.VerifyAsync(transfer, ids.From, ids.To);
-        var (post, whole, ratio) = (new Samples(), new Samples(), new Samples());
+        var (post, whole, ratio) = (new Measurements(), new Measurements(), new Measurements());
         for (var round = 0; round < sizes.Rounds; round++)
         {
             var start = Stopwatch.GetTimestamp();

@@ -50,9 +50,9 @@ internal sealed class SmallBehindBulkBenchmark : IBenchmark
     }
 
     /// <summary>One after the other, a little apart.</summary>
-    private static async Task<Samples> WritesAsync(PreparedTransfer small, int[] id, int count, TimeSpan longest)
+    private static async Task<Measurements> WritesAsync(PreparedTransfer small, int[] id, int count, TimeSpan longest)
     {
-        var samples = new Samples();
+        var samples = new Measurements();
         var start = Stopwatch.GetTimestamp();
         while (samples.Count < count && Stopwatch.GetElapsedTime(start) < longest)
             samples.Add(await small.RunAsync(id, id));

@@ -16,7 +16,7 @@ internal sealed class GeneratorBenchmark : IBenchmark
     private static IReadOnlyList<Figure> Run(bool quick)
     {
         var compiler = new Compiler(Sources(PropertyForm.Generated), [.. Sources(PropertyForm.HandWritten), LayoutTypes.HandWrittenSchema]);
-        var (own, generated, handWritten) = (new Samples(), new Timings(), new Timings());
+        var (own, generated, handWritten) = (new Measurements(), new Timings(), new Timings());
         // The compiler's code is jitted here, in steps: only after some 15 compilations is it as fast as that of a warm compiler server.
         for (var warmUp = 0; warmUp < (quick ? 8 : 16); warmUp++)
         {
@@ -45,7 +45,7 @@ internal sealed class GeneratorBenchmark : IBenchmark
         ];
     }
 
-    private static Figure Added(string name, Samples generated, Samples handWritten, string note) =>
+    private static Figure Added(string name, Measurements generated, Measurements handWritten, string note) =>
         new(name, generated.Median - handWritten.Median, "s") { Reference = Comparison.Time(handWritten.Median), Note = note };
 
     private static string[] Sources(PropertyForm form) => [.. Enumerable.Range(0, Types).Select(number => LayoutTypes.Source(number, form))];

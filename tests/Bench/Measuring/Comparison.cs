@@ -8,9 +8,9 @@ internal sealed class Comparison
 {
     private static readonly TimeSpan Usual = TimeSpan.FromSeconds(1);
 
-    public Samples Ours { get; } = new();
+    public Measurements Ours { get; } = new();
 
-    public Samples Reference { get; } = new();
+    public Measurements Reference { get; } = new();
 
     /// <summary>How many times as fast as the reference, for work of the same size.</summary>
     public double Speed => Reference.Median / Ours.Median;

@@ -5,10 +5,10 @@ namespace Nixl.Sdk.Bench.Measuring;
 /// <summary>Times the same work again and again: by the clock, and in processor time of all cores of this process.</summary>
 internal sealed class Timings
 {
-    public Samples Wall { get; } = new();
+    public Measurements Wall { get; } = new();
 
     /// <summary>Other programs on the machine disturb it less than <see cref="Wall"/>.</summary>
-    public Samples Processor { get; } = new();
+    public Measurements Processor { get; } = new();
 
     /// <summary>Times <paramref name="work"/>, with no garbage of earlier work left to collect.</summary>
     public void Time(Action work)

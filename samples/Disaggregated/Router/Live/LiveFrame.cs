@@ -20,7 +20,23 @@ internal sealed record LiveEngine(
 /// <summary>A request and its time line.</summary>
 internal sealed record LiveRequest(
     string Id, string Prompt, int PromptTokens, int CachedTokens, int MaxTokens, int Tokens, string State, string Reason, string Decode, string Prefill,
-    string Why, double Created, double? FirstToken, double? Ended, long Bytes, LiveSpan[] Spans, double[] Layers, int Failovers);
+    string Why, double Created, double? FirstToken, double? Ended, long Bytes, LiveSpan[] Spans, double[] Layers, int Failovers)
+{
+    /// <summary>The way through a prefill engine, once it is over; null if there was none.</summary>
+    public LiveHandover? Handover { get; init; }
+}
+
+/// <summary>The moments of a hand-over, for whoever wants to know where the time went.</summary>
+/// <param name="Taken">The decode engine had the request.</param>
+/// <param name="Chosen">It had chosen the prefill engine.</param>
+/// <param name="Asked">The prefill engine had been asked, by its own clock.</param>
+/// <param name="Arrived">Everything had come.</param>
+/// <param name="QueuedMs">How long the prefill engine let it wait.</param>
+/// <param name="PrefillMs">How long it computed.</param>
+/// <param name="TransferMs">From the first byte's post to the last one's success.</param>
+/// <param name="ExposedMs">Of it, what came after the computing.</param>
+internal sealed record LiveHandover(
+    double Taken, double Chosen, double Asked, double Arrived, double QueuedMs, double PrefillMs, double TransferMs, double ExposedMs);
 
 /// <summary>
 /// A part of a time line: queued, prefillQueued, prefill, transfer or decode. It has no <c>End</c> while it lasts, and is <c>Failed</c> if its engine

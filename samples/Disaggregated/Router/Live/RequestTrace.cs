@@ -13,6 +13,8 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
     private int _cached, _tokens, _failovers;
     private long _bytes;
     private double? _first, _ended;
+    private double _taken, _chosen;
+    private LiveHandover? _handover;
     private long _version = feed.NextVersion();
 
     /// <summary>Grows with each change.</summary>
@@ -36,9 +38,10 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
     {
         switch (happened)
         {
+            case QueuedEvent queued: _taken = queued.At; break;
             case ReservedEvent reserved when _tokens == 0: _cached = reserved.CachedTokens; break;
             case PrefillEvent prefill:
-                (_prefill, _why) = (prefill.Engine, prefill.Why);
+                (_prefill, _why, _chosen) = (prefill.Engine, prefill.Why, prefill.At);
                 if (_tokens == 0) _state = "prefill";
                 Open("prefill", prefill.Engine, prefill.At);
                 break;
@@ -77,7 +80,10 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
         {
             return new LiveRequest(
                 id, prompt, promptTokens, _cached, maxTokens, _tokens, _state, _reason, _decode, _prefill, _why, _created, _first, _ended, _bytes,
-                [.. _spans.Select(span => new LiveSpan(span.Kind, span.Engine, span.Start, span.End, span.Failed))], [.. _layers], _failovers);
+                [.. _spans.Select(span => new LiveSpan(span.Kind, span.Engine, span.Start, span.End, span.Failed))], [.. _layers], _failovers)
+            {
+                Handover = _handover,
+            };
         }
     }
 
@@ -85,6 +91,8 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
     private void Arrived(ArrivedEvent arrived)
     {
         _bytes += arrived.Bytes;
+        _handover = new LiveHandover(
+            _taken, _chosen, arrived.PrefillAskedAt ?? _chosen, arrived.At, arrived.PrefillQueuedMs, arrived.PrefillMs, arrived.TransferMs, arrived.ExposedTransferMs);
         var engine = _prefill;
         var floor = _spans is [.., var last] ? last.End ?? last.Start : _created;
         if (_spans is [.., { Kind: "prefill", End: null }]) _spans.RemoveAt(_spans.Count - 1);

@@ -1,7 +1,7 @@
 namespace Nixl.Sdk.Bench.Measuring;
 
 /// <summary>Measurements of the same work, in seconds.</summary>
-internal sealed class Samples
+internal sealed class Measurements
 {
     private readonly List<double> _values = [];
 

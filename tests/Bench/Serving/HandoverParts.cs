@@ -1,0 +1,77 @@
+using Nixl.Sdk.Samples.Disaggregated;
+using Nixl.Sdk.Serve;
+
+namespace Nixl.Sdk.Bench.Serving;
+
+/// <summary>Where the time to the first token went for one request whose prompt a prefill engine computed. Milliseconds; the parts add up to the whole.</summary>
+/// <remarks>
+/// <code>
+/// client ─Router─→ decode ─Choice─→ ─Request─→ prefill ─Queue─ ─Compute─ ─Copy─ ─End─→ decode ─FirstToken─→ ─Back─→ client
+/// </code>
+/// All clocks are one machine's.
+/// </remarks>
+internal sealed record HandoverParts
+{
+    /// <summary>From the client's send through the router until the decode engine has the request.</summary>
+    public required double Router { get; init; }
+
+    /// <summary>Until the decode engine has chosen where the prompt is computed.</summary>
+    public required double Choice { get; init; }
+
+    /// <summary>Blocks are reserved and granted, and the request has reached the prefill engine.</summary>
+    public required double Request { get; init; }
+
+    /// <summary>It waits there for its first step.</summary>
+    public required double Queue { get; init; }
+
+    /// <summary>From the first step to the end of the last one.</summary>
+    public required double Compute { get; init; }
+
+    /// <summary>The transfer after that; what came before was hidden behind computing.</summary>
+    public required double Copy { get; init; }
+
+    /// <summary>The prefill engine's word that all is written has reached the decode engine, and the arrival is checked.</summary>
+    public required double End { get; init; }
+
+    /// <summary>Until the decode engine has given the first token out.</summary>
+    public required double FirstToken { get; init; }
+
+    /// <summary>Through the router to the client.</summary>
+    public required double Back { get; init; }
+
+    /// <summary>The whole transfer, the hidden part too.</summary>
+    public required double Transfer { get; init; }
+
+    public double Whole => Router + Choice + Request + Queue + Compute + Copy + End + FirstToken + Back;
+
+    /// <summary>Everything that is neither waiting for the prefill engine, nor computing, nor copying.</summary>
+    public double Overhead => Whole - Queue - Compute - Copy;
+
+    /// <returns>Null if no prefill engine computed the prompt, or something failed on the way.</returns>
+    internal static HandoverParts? Of(Answer answer, LiveRequest? request)
+    {
+        if (request is not { Handover: { } over, Failovers: 0, FirstToken: { } first } || answer.Outcome != Outcome.Done) return null;
+        var began = over.Asked + over.QueuedMs;
+        return new HandoverParts
+        {
+            Router = over.Taken - answer.Started, Choice = over.Chosen - over.Taken, Request = over.Asked - over.Chosen, Queue = over.QueuedMs,
+            Compute = over.PrefillMs, Copy = over.ExposedMs, End = over.Arrived - (began + over.PrefillMs + over.ExposedMs), FirstToken = first - over.Arrived,
+            Back = answer.TokenTimes[0] - first, Transfer = over.TransferMs,
+        };
+    }
+
+    /// <summary>The mean of each part over the middle fifth of the requests by their whole: a median request whose parts still add up.</summary>
+    internal static HandoverParts Middle(IReadOnlyCollection<HandoverParts> all)
+    {
+        var sorted = all.OrderBy(parts => parts.Whole).ToArray();
+        var fifth = sorted[(sorted.Length * 2 / 5)..Math.Max((sorted.Length * 2 / 5) + 1, sorted.Length * 3 / 5)];
+        return new HandoverParts
+        {
+            Router = Mean(parts => parts.Router), Choice = Mean(parts => parts.Choice), Request = Mean(parts => parts.Request), Queue = Mean(parts => parts.Queue),
+            Compute = Mean(parts => parts.Compute), Copy = Mean(parts => parts.Copy), End = Mean(parts => parts.End),
+            FirstToken = Mean(parts => parts.FirstToken), Back = Mean(parts => parts.Back), Transfer = Mean(parts => parts.Transfer),
+        };
+
+        double Mean(Func<HandoverParts, double> part) => fifth.Average(part);
+    }
+}

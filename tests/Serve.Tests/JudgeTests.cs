@@ -1,0 +1,80 @@
+namespace Nixl.Sdk.Serve.Tests;
+
+/// <summary>That a wrong answer, a leaked block and a wrong counter are found: what the chaos test stands on.</summary>
+public sealed class JudgeTests : IDisposable
+{
+    private readonly MonolithicReference _reference = new();
+    private readonly ServePrompt _prompt = PromptSet.Create(5, 4)[1];
+
+    [Fact]
+    public void The_right_answer_and_every_beginning_of_it_is_right()
+    {
+        Assert.Null(AnswerJudge.WhatIsWrong(Right(), _reference));
+        var tokens = _reference.TokensOf(_prompt);
+        for (var count = 0; count <= tokens.Length; count++)
+        {
+            var part = Of(Outcome.Failed, tokens[..count], _reference.TextOf(_prompt)[..Math.Min(count, _reference.TextOf(_prompt).Length)], "");
+            Assert.Null(AnswerJudge.WhatIsWrong(part, _reference));
+        }
+    }
+
+    [Fact]
+    public void A_wrong_token_anywhere_is_found_in_whole_and_in_partial_answers()
+    {
+        var tokens = _reference.TokensOf(_prompt);
+        foreach (var outcome in (Outcome[])[Outcome.Done, Outcome.Failed, Outcome.Broken, Outcome.Aborted])
+        {
+            for (var at = 0; at < tokens.Length; at++)
+            {
+                var wrong = tokens.ToArray();
+                wrong[at] ^= 1;
+                Assert.Contains($"token {at} is", AnswerJudge.WhatIsWrong(Of(outcome, wrong, _reference.TextOf(_prompt), "length"), _reference), StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public void An_answer_that_is_short_repeats_a_token_has_other_text_or_another_end_is_found()
+    {
+        var (tokens, text) = (_reference.TokensOf(_prompt), _reference.TextOf(_prompt));
+        Assert.NotNull(AnswerJudge.WhatIsWrong(Of(Outcome.Done, tokens[..^1], text, "length"), _reference));
+        Assert.NotNull(AnswerJudge.WhatIsWrong(Of(Outcome.Done, [], "", "length"), _reference));
+        Assert.NotNull(AnswerJudge.WhatIsWrong(Of(Outcome.Failed, [.. tokens, 32], text, "length"), _reference));
+        Assert.NotNull(AnswerJudge.WhatIsWrong(Of(Outcome.Done, tokens, text + "x", "length"), _reference));
+        Assert.NotNull(AnswerJudge.WhatIsWrong(Of(Outcome.Failed, [], "?", ""), _reference));
+        Assert.NotNull(AnswerJudge.WhatIsWrong(Of(Outcome.Done, tokens, text, "abort"), _reference));
+        Assert.NotNull(AnswerJudge.WhatIsWrong(Of(Outcome.Hung, [], "", ""), _reference));
+    }
+
+    [Fact]
+    public void Counters_have_to_be_what_clients_saw_as_far_as_they_saw_it()
+    {
+        Answer[] answers = [Right(), Right(), new(_prompt, 0) { Outcome = Outcome.Refused, Code = "full" }];
+        Assert.Empty(CounterCheck.Check(Counted(2, 1), answers));
+        Assert.Single(CounterCheck.Check(Counted(3, 1), answers));
+        Assert.Single(CounterCheck.Check(Counted(1, 1), answers));
+        Assert.Single(CounterCheck.Check(Counted(2, 0), answers));
+        // What one client did not see the end of may have been complete.
+        Assert.Empty(CounterCheck.Check(Counted(3, 1), [.. answers, new(_prompt, 0) { Outcome = Outcome.Broken }]));
+        Assert.Single(CounterCheck.Check(Counted(2, 1, running: 1), answers));
+    }
+
+    public void Dispose() => _reference.Dispose();
+
+    private Answer Right() => Of(Outcome.Done, _reference.TokensOf(_prompt), _reference.TextOf(_prompt), _reference.FinishOf(_prompt));
+
+    private Answer Of(Outcome outcome, int[] tokens, string text, string finish)
+    {
+        var answer = new Answer(_prompt, 0) { Outcome = outcome, Text = text, Finish = finish };
+        answer.Tokens.AddRange(tokens);
+        return answer;
+    }
+
+    private static RouterFigures Counted(int complete, int full, int running = 0) => RouterFigures.Parse($"""
+        # HELP nixl_router_requests_total Answers that have ended.
+        nixl_router_requests_total{"{"}outcome="length"{"}"} {complete}
+        nixl_router_refusals_total{"{"}reason="full"{"}"} {full}
+        nixl_router_requests{"{"}phase="running"{"}"} {running}
+        nixl_router_generated_tokens_total 100000
+        """);
+}
