@@ -46,6 +46,9 @@ internal sealed class EngineCore : IDisposable
     /// <summary>Sequences that take part in steps, or will in a moment.</summary>
     internal int Running => _scheduler.Running;
 
+    /// <summary>Who waits for blocks and is the next to get some; null if nobody lacks any.</summary>
+    internal Sequence? ShortOfBlocks => _scheduler.ShortOfBlocks is { State: SequenceState.Waiting } next ? next : null;
+
     /// <summary>Told of a sequence that has got its blocks, before the step that begins it.</summary>
     internal Action<Sequence>? Admitted { get; set; }
 

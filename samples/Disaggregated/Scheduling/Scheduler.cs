@@ -15,6 +15,9 @@ internal sealed class Scheduler(EngineCoreOptions options, SequenceBlocks blocks
 
     internal int Running => _running.Count + _arrived.Count;
 
+    /// <summary>Who waits for blocks and is the next to get some; null if nobody lacks any.</summary>
+    internal Sequence? ShortOfBlocks { get; private set; }
+
     internal void Add(Sequence sequence) => _waiting.AddLast(sequence);
 
     /// <summary>It has its blocks already.</summary>
@@ -91,10 +94,15 @@ internal sealed class Scheduler(EngineCoreOptions options, SequenceBlocks blocks
 
     private void Admit(Schedule schedule)
     {
+        ShortOfBlocks = null;
         while (_waiting.First is { Value: var sequence } && _running.Count < options.MaxSequences && schedule.Left > 0)
         {
             // A block stays free for each answer that may still grow: taking it would only mean giving it back in a moment.
-            if (!blocks.TryAdmit(sequence, keepFree: _running.Count(blocks.CanGrow))) return;
+            if (!blocks.TryAdmit(sequence, keepFree: _running.Count(blocks.CanGrow)))
+            {
+                ShortOfBlocks = sequence;
+                return;
+            }
             _waiting.RemoveFirst();
             schedule.Admitted.Add(sequence);
             sequence.State = SequenceState.Running;

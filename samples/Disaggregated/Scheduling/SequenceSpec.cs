@@ -12,6 +12,9 @@ internal sealed record SequenceSpec(string Id, IReadOnlyList<int> Prompt, int Ma
     /// </summary>
     internal bool Pinned { get; init; }
 
+    /// <summary>When it came, among all that want blocks of the same pools.</summary>
+    internal long Order { get; init; }
+
     /// <summary>Whether its blocks stay its own when it has finished, until <see cref="Sequence.Release"/>: they are still to be handed over.</summary>
     internal bool KeepBlocks { get; init; }
 

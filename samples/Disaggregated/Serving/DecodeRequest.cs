@@ -20,6 +20,7 @@ internal sealed class DecodeRequest : ISequenceOwner
     private readonly TaskCompletionSource<FinishReason> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ServingEngine _engine;
     private readonly ITokenStream _text;
+    private readonly long _began = Stopwatch.GetTimestamp();
     private readonly int[] _tokens; // of the prompt, and of the answer as far as the client has it
     private Sequence? _sequence; // the loop's
     private bool _wasAdmitted; // the loop's
@@ -31,10 +32,13 @@ internal sealed class DecodeRequest : ISequenceOwner
         _tokens = [.. request.Prompt, .. request.Emitted];
         _text = engine.Model.Tokenizer.CreateStream();
         foreach (var token in request.Emitted) _text.Append(token); // a character may go on behind them
-        Spec = new SequenceSpec(request.Id, _tokens, Math.Max(1, request.MaxTokens - request.Emitted.Length));
+        Spec = new SequenceSpec(request.Id, _tokens, Math.Max(1, request.MaxTokens - request.Emitted.Length)) { Order = engine.NextOrder() };
     }
 
     internal GenerateRequest Request { get; }
+
+    /// <summary>Until its deadline; at least a millisecond, for waits that want more than nothing.</summary>
+    internal TimeSpan Left => TimeSpan.FromSeconds(Request.TimeoutSeconds) - Stopwatch.GetElapsedTime(_began) is var left && left > TimeSpan.FromMilliseconds(1) ? left : TimeSpan.FromMilliseconds(1);
 
     /// <summary>What is left to compute.</summary>
     internal SequenceSpec Spec { get; }
@@ -51,7 +55,6 @@ internal sealed class DecodeRequest : ISequenceOwner
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(client, stopping);
         deadline.CancelAfter(TimeSpan.FromSeconds(Request.TimeoutSeconds));
-        var until = DateTime.UtcNow + TimeSpan.FromSeconds(Request.TimeoutSeconds);
         IReadOnlyList<KvReceive> receives = [];
         EngineEvent last;
         try
@@ -62,7 +65,7 @@ internal sealed class DecodeRequest : ISequenceOwner
             }
             else
             {
-                receives = await new RemotePrompt(_engine, this, until).TryGetAsync(deadline.Token);
+                receives = await new RemotePrompt(_engine, this).TryGetAsync(deadline.Token);
                 if (receives.Count == 0) _engine.Loop.Post(Begin);
                 else await AdoptAsync(receives, deadline.Token);
             }

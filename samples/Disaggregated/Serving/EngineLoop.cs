@@ -22,6 +22,8 @@ internal sealed class EngineLoop : IDisposable
     private readonly EngineCounters _counters;
     private readonly EngineCore _core;
     private readonly Thread _thread;
+    private TaskCompletionSource _turn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _shortSince = long.MaxValue; // who came later waits
     private volatile bool _stopping;
     private bool _closed;
 
@@ -56,6 +58,22 @@ internal sealed class EngineLoop : IDisposable
             _posted.Enqueue(action);
         }
         _wake.Set();
+    }
+
+    /// <summary>
+    /// Waits until nobody in the steps' queue that came earlier lacks blocks. Whoever reserves elsewhere asks here before: the pools serve their own
+    /// waiters first, so that a stream of those would keep sequences out for ever.
+    /// </summary>
+    /// <param name="order">When the caller came.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    internal async Task WaitForTurnAsync(long order, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var changed = Volatile.Read(ref _turn).Task; // before the look
+            if (order <= Interlocked.Read(ref _shortSince)) return;
+            await changed.WaitAsync(cancellation);
+        }
     }
 
     /// <summary>Blocks have come back.</summary>
@@ -121,6 +139,7 @@ internal sealed class EngineLoop : IDisposable
                 if (result is { PromptTokens: 0, Tokens: > 0 }) Decoded?.Invoke(result.Tokens, Stopwatch.GetElapsedTime(started));
                 Tell(result);
                 Load = (_core.Waiting, _core.Running);
+                LetInTurn(_core.ShortOfBlocks?.Spec.Order ?? long.MaxValue);
                 if (result.IsIdle && _posted.IsEmpty && !_stopping) _wake.WaitOne(_core.Waiting > 0 ? BlocksMayBeBack : Idle);
             }
         }
@@ -130,8 +149,15 @@ internal sealed class EngineLoop : IDisposable
             Failed?.Invoke(e);
         }
         lock (_closing) _closed = true;
+        LetInTurn(long.MaxValue);
         while (_posted.TryDequeue(out var action)) action(); // somebody waits for it; no step follows
         _ended.SetResult();
+    }
+
+    private void LetInTurn(long shortSince)
+    {
+        if (Interlocked.Exchange(ref _shortSince, shortSince) == shortSince) return;
+        Interlocked.Exchange(ref _turn, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
     }
 
     private void Tell(StepResult result)

@@ -7,7 +7,8 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// A prompt that a decode engine wants: computed once, and written to each of its ranks while it is computed. Has all pushes of it and ends
 /// them, whatever happens.
 /// </summary>
-internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes, ServingEngineOptions options, EngineLoop loop, EngineCounters counters)
+internal sealed class PrefillWork(
+    string name, long order, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes, ServingEngineOptions options, EngineLoop loop, EngineCounters counters)
     : ISequenceOwner
 {
     private readonly TaskCompletionSource<int> _firstToken = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -29,7 +30,7 @@ internal sealed class PrefillWork(string name, PromptMessage message, IReadOnlyL
         using var stop = CancellationTokenSource.CreateLinkedTokenSource([ending, .. pushes.Select(pair => pair.Push.Stopped)]);
         try
         {
-            var spec = new SequenceSpec(name, message.Prompt, MaxNewTokens: 1) { Pinned = true, KeepBlocks = true, Stored = Stored };
+            var spec = new SequenceSpec(name, message.Prompt, MaxNewTokens: 1) { Order = order, Pinned = true, KeepBlocks = true, Stored = Stored };
             loop.Post(() => Add(spec));
             var writing = _writer.RunAsync(stop.Token);
             var computing = _firstToken.Task.WaitAsync(stop.Token);

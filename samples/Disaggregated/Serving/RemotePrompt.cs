@@ -7,8 +7,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// </summary>
 /// <param name="engine">The decode engine.</param>
 /// <param name="request">What is to be answered.</param>
-/// <param name="until">The request's deadline.</param>
-internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request, DateTime until)
+internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
 {
     private readonly BlockHash[] _prefix = engine.HashesOf(request.Spec.Prompt);
 
@@ -51,14 +50,13 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request, 
         var name = engine.NextHandover();
         var payload = new PromptMessage(engine.Options.Name, sources.Sum(source => source.Ranks.Count), [.. request.Spec.Prompt]).ToBytes();
         var (blocks, promptBlocks) = (engine.BlocksFor(request.Spec.MaxPositions), engine.BlocksFor(request.Spec.Prompt.Count));
-        var left = until - DateTime.UtcNow;
-        if (left < TimeSpan.FromMilliseconds(1)) left = TimeSpan.FromMilliseconds(1);
         var receives = new List<KvReceive>();
         try
         {
+            await engine.Loop.WaitForTurnAsync(request.Spec.Order, cancellation);
             for (var rank = 0; rank < sources.Length; rank++)
                 receives.Add(await engine.Ranks[rank].Consumer!.RequestAsync(
-                    sources[rank], new KvRequest(name, new KvRequestBlocks(blocks, promptBlocks) { Prefix = _prefix }) { Timeout = left, Payload = payload }, cancellation));
+                    sources[rank], new KvRequest(name, new KvRequestBlocks(blocks, promptBlocks) { Prefix = _prefix }) { Timeout = request.Left, Payload = payload }, cancellation));
             request.Emit(new ReservedEvent(Clock.Now, blocks, receives.Min(receive => receive.Leases[0].CachedBlocks) * engine.BlockTokens));
             // Blocks may be waited for as long as the request lives; the engine that was asked then has a time of its own.
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -79,8 +77,8 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request, 
     /// <summary>Something stays for those after it, and for ourselves.</summary>
     private TimeSpan Patience(int candidates)
     {
-        var share = (until - DateTime.UtcNow) / (candidates + 1);
-        return share < TimeSpan.Zero ? TimeSpan.Zero : share < engine.Options.Timeout ? share : engine.Options.Timeout;
+        var share = request.Left / (candidates + 1);
+        return share < engine.Options.Timeout ? share : engine.Options.Timeout;
     }
 
     private async Task FollowLayersAsync(List<KvReceive> receives, CancellationToken cancellation)

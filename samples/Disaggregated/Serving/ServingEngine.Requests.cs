@@ -89,7 +89,7 @@ internal sealed partial class ServingEngine
     private async Task PrefillAsync(string name, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes)
     {
         var blocks = pushes.Sum(pair => (long)pair.Push.CountWanted());
-        var (done, _) = await new PrefillWork(name, message, pushes, Options, Loop, Counters).RunAsync(_stopping.Token);
+        var (done, _) = await new PrefillWork(name, NextOrder(), message, pushes, Options, Loop, Counters).RunAsync(_stopping.Token);
         if (done)
         {
             EngineCounters.Add(ref Counters.RequestsFinished);

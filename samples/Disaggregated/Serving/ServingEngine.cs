@@ -26,6 +26,7 @@ internal sealed partial class ServingEngine : IServingEngine
     private readonly Lock _lock = new();
     private Task[] _reading = [];
     private long _handovers;
+    private long _order;
     private bool _draining;
     private bool _disposed;
 
@@ -162,6 +163,9 @@ internal sealed partial class ServingEngine : IServingEngine
         _hasher.Chain([.. prompt.Take(hashes.Length * BlockTokens)], hashes);
         return hashes;
     }
+
+    /// <summary>One more that wants blocks.</summary>
+    internal long NextOrder() => Interlocked.Increment(ref _order);
 
     /// <summary>A name for a hand-over that nobody else uses.</summary>
     internal string NextHandover() => $"{Options.Name}/{Announcement.Incarnation}/{Interlocked.Increment(ref _handovers)}";

@@ -72,6 +72,26 @@ public sealed class ServingLimitTests
         await bench.AssertQuietAsync();
     }
 
+    [Fact]
+    public async Task Who_came_first_gets_blocks_first_wherever_its_prompt_is_computed()
+    {
+        await using var bench = new ServingBench();
+        await bench.StartAsync("p", EngineRole.Prefill);
+        var decode = await bench.StartAsync("d", EngineRole.Decode, 1, options => options with { Blocks = 20 });
+        await bench.ConnectAsync();
+        Task<List<EngineEvent>> here, there;
+        using (decode.Ranks[0].Blocks.TryReserve(12))
+        {
+            here = ServingBench.AskAsync(decode, bench.Request(ServingBench.Prompt(150, 1), 5)); // 10 blocks; there are 8
+            await ServingBench.UntilAsync(() => decode.GetStatus().Queue.Waiting == 1, () => "it does not wait");
+            there = ServingBench.AskAsync(decode, bench.Request(ServingBench.Prompt(60, 2), 5, "p")); // 4 blocks
+            await ServingBench.UntilAsync(() => decode.GetStatus().Queue.Reserved == 1, () => "it was not taken");
+            await Task.Delay(50); // time enough to overtake, if it could
+        }
+        Assert.True((await here).OfType<ReservedEvent>().Single().At <= (await there).OfType<ReservedEvent>().Single().At, "the later one has overtaken");
+        await bench.AssertQuietAsync();
+    }
+
     private static async Task<T> RefusedAsync<T>(ServingEngine engine, GenerateRequest request)
         where T : Exception => await Assert.ThrowsAsync<T>(() => ServingBench.AskAsync(engine, request));
 }

@@ -87,24 +87,6 @@ public class FakeTransportTests
     }
 
     [Fact]
-    public async Task Senders_are_told_apart()
-    {
-        var network = new FakeTransport();
-        await using var receiver = await NixlAgent.CreateAsync(new NixlAgentOptions { Name = "receiver", Transport = network });
-        List<NixlAgent> senders = [];
-        foreach (var name in (string[])["first", "second", "third"])
-        {
-            senders.Add(await NixlAgent.CreateAsync(new NixlAgentOptions { Name = name, Transport = network }));
-            await senders[^1].NotifyAsync(await senders[^1].ConnectAsync(receiver.ExportMetadata()), default).AsTask().WaitAsync(Deadlines.Soon);
-        }
-        List<(string Sender, ulong Connection)> found = [];
-        while (receiver.TryReadNotification([], out var info)) found.Add((info.Sender, info.SenderConnection));
-        foreach (var sender in senders) await sender.DisposeAsync();
-        Assert.Equal(["first", "second", "third"], found.Select(f => f.Sender));
-        Assert.Equal(3, found.Select(f => f.Connection).Distinct().Count());
-    }
-
-    [Fact]
     public async Task Chosen_failures_have_the_chosen_status()
     {
         await using var bench = await Bench.CreateAsync(Backend.Fake);
