@@ -17,7 +17,8 @@ internal sealed record DemoReport
 
     public required string TransportProvider { get; init; }
 
-    public required int PeerProcessId { get; init; }
+    /// <summary>0 on another machine.</summary>
+    public required long PeerProcessId { get; init; }
 
     public required int ProcessId { get; init; }
 
@@ -65,7 +66,7 @@ internal sealed record DemoReport
             Error = error,
             Transport = best < 0 ? "" : ranks[0].Transport.ToLowerInvariant(),
             TransportProvider = best < 0 ? "" : ranks[0].Provider,
-            PeerProcessId = peer.ProcessId,
+            PeerProcessId = best < 0 ? peer.ProcessId : ranks[0].PeerProcessId,
             ProcessId = Environment.ProcessId,
             Bytes = bytes,
             Pieces = ranks.Sum(rank => (long)rank.Pieces),

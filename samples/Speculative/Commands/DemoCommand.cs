@@ -18,7 +18,7 @@ internal static class DemoCommand
         var k = CommonOptions.Range("--k", "Candidates in a round.", 4, 1, MaxK);
         var adaptive = new Option<bool>("--adaptive") { Description = "Change k with the acceptance, starting from --k." };
         var runs = CommonOptions.Range("--runs", "Answers in a row, plain and speculative in turns; all are compared, the best times are shown.", 3, 1, 1000);
-        var kill = CommonOptions.Range("--kill-draft-after", "Kill the draft engine's process after so many rounds of the only run; the verifier goes on from the cache that it has left. [never]", 0, 0, 1 << 20);
+        var kill = CommonOptions.Range("--kill-draft-after", "Kill the draft engine's process after so many rounds of the only run; the verifier goes on from the cache that it has left. 0: never.", 0, 0, 1 << 20);
         var json = new Option<bool>("--json") { Description = "The last line of stdout is one JSON object." };
         var common = new CommonOptions();
         var command = new Command("demo", "Decodes a prompt speculatively with two engines, compares every token with plain greedy decoding, and shows acceptance and time.")

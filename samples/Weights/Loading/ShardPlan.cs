@@ -49,8 +49,8 @@ internal sealed record ShardPlan(StridedRegion[] Here, StridedRegion[] There, IR
     {
         if (entry.ElementType != WeightIndex.ElementType) return $"is {entry.ElementType} there and {WeightIndex.ElementType} here";
         if (entry.Shape is not [var rows, var columns] || (rows, columns) != (tensor.Rows, tensor.Columns))
-            return $"is [{string.Join(", ", entry.Shape ?? [])}] there and [{tensor.Rows}, {tensor.Columns}] here";
-        if (entry.Cut != tensor.Cut || entry.Checksums is null || entry.Checksums.Count != parts) return "is cut in another way there";
+            return $"is [{string.Join(", ", entry.Shape)}] there and [{tensor.Rows}, {tensor.Columns}] here";
+        if (entry.Cut != tensor.Cut || entry.Checksums.Count != parts) return "is cut in another way there";
         return entry.RowStride < (long)tensor.Columns * sizeof(float) || entry.RowStride > int.MaxValue ? $"has rows {entry.RowStride} bytes apart there" : null;
     }
 }

@@ -33,7 +33,7 @@ internal sealed class WeightLoader(NixlAgent agent, WeightLoaderOptions options)
             var (operations, read) = await ReadAsync(peer, plan, shard, cancellation);
             await TryTellAsync(peer, new WeightsDone(plan.Bytes, null));
             return (shard, new LoadStatistics(
-                plan.Bytes, plan.Tensors.Count, plan.Tensors.Sum(tensor => tensor.Pieces), operations, asked, read, clock.Elapsed, peer.Transport.ToString(), peer.Provider));
+                plan.Bytes, plan.Tensors.Count, plan.Tensors.Sum(tensor => tensor.Pieces), operations, asked, read, clock.Elapsed, peer.Transport.ToString(), peer.Provider, peer.ProcessId));
         }
         catch (Exception e)
         {
@@ -160,5 +160,6 @@ internal sealed record WeightLoaderOptions(TimeSpan Timeout, int Parallel = 8, A
 /// <param name="Total">From the beginning until the shard was ready.</param>
 /// <param name="Transport">The transport that carried it.</param>
 /// <param name="Provider">What carried it within the transport.</param>
+/// <param name="PeerProcessId">The peer's process; 0 on another machine.</param>
 internal sealed record LoadStatistics(
-    long Bytes, int Tensors, int Pieces, long Operations, TimeSpan Asking, TimeSpan Reading, TimeSpan Total, string Transport, string Provider);
+    long Bytes, int Tensors, int Pieces, long Operations, TimeSpan Asking, TimeSpan Reading, TimeSpan Total, string Transport, string Provider, long PeerProcessId);

@@ -24,14 +24,15 @@ internal sealed record WeightIndex(int Version, string Model, LlamaConfig Config
     {
         try
         {
-            if (JsonSerializer.Deserialize(bytes, WeightsJson.Default.WeightIndex) is { Version: CurrentVersion, Config: not null, Tensors: not null } index)
+            if (JsonSerializer.Deserialize(bytes, WeightsJson.Default.WeightIndex) is { Version: CurrentVersion, Config: not null, Tensors: not null } index
+                && index.Tensors.All(tensor => tensor is { Name: not null, ElementType: not null, Shape: not null, Checksums: not null }))
                 return index;
         }
         catch (JsonException e)
         {
             throw new WeightsException($"The peer's index of weights cannot be read: {e.Message}", e);
         }
-        throw new WeightsException($"The peer's index of weights is not of version {CurrentVersion}; run the same release on both sides.");
+        throw new WeightsException($"The peer's index of weights is incomplete or not of version {CurrentVersion}; run the same release on both sides.");
     }
 }
 

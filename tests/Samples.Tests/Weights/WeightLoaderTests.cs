@@ -94,6 +94,7 @@ public sealed class WeightLoaderTests : IAsyncLifetime
     [InlineData("unknown", "model.bias is not known here")]
     [InlineData("twice", "model.norm.weight is there twice")]
     [InlineData("stride", "model.norm.weight has rows 8 bytes apart there")]
+    [InlineData("nameless", "incomplete")]
     [InlineData("version", "not of version 1")]
     public async Task An_index_that_does_not_fit_is_refused_by_tensor(string what, string expected)
     {
@@ -109,6 +110,7 @@ public sealed class WeightLoaderTests : IAsyncLifetime
                 "missing" => index with { Tensors = others },
                 "unknown" => index with { Tensors = [.. others, norm, norm with { Name = "model.bias" }] },
                 "twice" => index with { Tensors = [.. others, norm, norm] },
+                "nameless" => index with { Tensors = [.. others, norm with { Name = null! }] },
                 "stride" => index with { Tensors = [.. others, norm with { RowStride = 8 }] },
                 _ => index with { Version = 2 },
             };
