@@ -25,6 +25,7 @@ internal sealed class KvHeld
     private int _writes;
     private bool _taken;
     private bool _ended;
+    private bool _completed;
     private KvHandoverException? _reason;
 
     /// <param name="connector">Who reads its messages.</param>
@@ -129,6 +130,23 @@ internal sealed class KvHeld
         }
         _ = _stop.CancelAsync(); // what is registered there is users' code, too: on the thread pool
         if (IsEnded) _connector.HeldEnded(this, new KvEndMessage(Access.Id, OutcomeToTell(reason), reason.Message, default) { Moved = Moved });
+    }
+
+    /// <summary>
+    /// Everything is done. Null if it has ended so; else why not: it had to end before, and then nothing is told yet. A stop and this cannot both
+    /// win: who was told that it is completed is not told that it failed.
+    /// </summary>
+    public KvHandoverException? Complete(ReadOnlyMemory<byte> payload)
+    {
+        lock (_sync)
+        {
+            if (_completed) return null;
+            if (_reason is not null) return _reason;
+            if (_ended) return new KvHandoverException(KvOutcome.Failed, $"The hand-over '{Access.Name}' was given up before.");
+            _ended = _completed = true;
+        }
+        _connector.HeldEnded(this, new KvEndMessage(Access.Id, KvOutcome.Completed, "", payload));
+        return null;
     }
 
     /// <summary>Our transports cannot touch the blocks any more. Again: no effect.</summary>
