@@ -140,10 +140,10 @@ public abstract class KvReceive : IDisposable
         {
             if (!_completion.TrySetException(reason)) return;
         }
-        Count(reason is IncompleteArrivalException ? null : (reason as KvHandoverException)?.Outcome ?? KvOutcome.Failed, 0);
         Stop(reason);
         foreach (var lease in Leases) lease.Dispose();
         LookAtLayers();
+        Count(reason is IncompleteArrivalException ? null : (reason as KvHandoverException)?.Outcome ?? KvOutcome.Failed, 0);
     }
 
     /// <summary>Completes when no peer and no transport of ours can touch the blocks.</summary>
