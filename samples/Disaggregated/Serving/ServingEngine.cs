@@ -85,17 +85,23 @@ internal sealed partial class ServingEngine : IServingEngine
         _ = model.Config.Shard(options.TensorParallel); // refuses what the model cannot be cut into
         var ranks = new List<EngineAgent>();
         DirectMetadataExchange? exchange = null;
+        ServingEngine? engine = null;
         try
         {
             for (var rank = 0; rank < options.TensorParallel; rank++) ranks.Add(await EngineAgent.StartAsync(options, rank, model, cancellation));
             exchange = new DirectMetadataExchange(new DirectMetadataExchangeOptions { Listen = new IPEndPoint(IPAddress.Parse(options.ListenHost), 0) });
             foreach (var rank in ranks) await exchange.PublishAsync(rank.Agent.Name, rank.Agent.ExportMetadata, cancellation);
-            var engine = new ServingEngine(options, model, ranks, exchange);
+            engine = new ServingEngine(options, model, ranks, exchange);
             await Task.Run(engine.Begin, CancellationToken.None);
             return engine;
         }
         catch
         {
+            if (engine is not null)
+            {
+                await engine.DisposeAsync(); // and all that it was given
+                throw;
+            }
             if (exchange is not null) await exchange.DisposeAsync();
             foreach (var rank in ranks) await rank.DisposeAsync();
             throw;
