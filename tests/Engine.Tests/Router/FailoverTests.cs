@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using Nixl.Sdk.Samples.Disaggregated;
 using Nixl.Sdk.Samples.Model;
 
@@ -91,6 +92,23 @@ public sealed class FailoverTests
         var (pieces, done) = await cluster.Http.StreamAsync(new { prompt = "a", stream = true });
         Assert.False(done);
         Assert.Equal("engine_failed", (string?)pieces[^1]["error"]!["code"]);
+    }
+
+    [Fact]
+    public async Task One_choice_that_fails_ends_the_others()
+    {
+        await using var cluster = await Cluster.StartAsync();
+        var engine = (await cluster.AddAsync(("decode-0", EngineRole.Decode)))[0];
+        (engine.CanRetry, engine.TokenTime) = (false, TimeSpan.FromMilliseconds(20));
+        engine.FailIf = request => request.Prompt[^1] == 'b' ? 3 : int.MaxValue;
+        foreach (var stream in (bool[])[false, true])
+        {
+            using var answer = await cluster.Http.PostAsJsonAsync("/v1/completions", new { prompt = (string[])["a", "b", "c"], max_tokens = 400, timeout = 100, stream });
+            Assert.Contains("scripted failure", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            await Wait.UntilAsync(() => engine.Running == 0, "nothing runs any more");
+        }
+        Assert.InRange(engine.Aborted, 4, 6); // the one that failed may count as well: its connection closes at the same moment
+        Assert.Equal(0, engine.Finished);
     }
 
     [Fact]

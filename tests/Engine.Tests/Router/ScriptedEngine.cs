@@ -25,6 +25,9 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
     /// <summary>Fails after so many tokens of an attempt, in a way that another engine can repair.</summary>
     internal int FailAfter { get; set; } = int.MaxValue;
 
+    /// <summary>The same for single requests.</summary>
+    internal Func<GenerateRequest, int>? FailIf { get; set; }
+
     internal bool CanRetry { get; set; } = true;
 
     internal bool Ready { get; set; } = true;
@@ -80,7 +83,7 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
             Assert.Equal(answer.Take(request.Emitted.Length), request.Emitted);
             for (var i = request.Emitted.Length; i < answer.Length; i++)
             {
-                if (i - request.Emitted.Length == FailAfter)
+                if (i - request.Emitted.Length == (FailIf?.Invoke(request) ?? FailAfter))
                 {
                     yield return new FailedEvent(Clock.Now, "failed", "scripted failure", CanRetry);
                     yield break;

@@ -94,19 +94,20 @@ internal sealed class CompletionRoutes(RouterContext router)
 
     private static async Task WriteWholeAsync(HttpContext context, Completion head, CompletionRun[] runs, CompletionRequest request, CancellationToken cancellation)
     {
-        var choices = await Task.WhenAll(runs.Select(async run =>
+        var choices = new CompletionChoice[runs.Length];
+        await CompletionRun.ForAllAsync(runs, async (run, token) =>
         {
             var text = new StringBuilder();
             List<int> tokens = [];
             CompletionChoice last = null!;
-            await foreach (var piece in run.ReadAsync(cancellation))
+            await foreach (var piece in run.ReadAsync(token))
             {
                 text.Append(piece.Text);
                 tokens.AddRange(piece.TokenIds ?? []);
                 last = piece;
             }
-            return last with { Text = text.ToString(), TokenIds = request.TokenIds ? [.. tokens] : null };
-        }));
+            choices[last.Index] = last with { Text = text.ToString(), TokenIds = request.TokenIds ? [.. tokens] : null };
+        }, cancellation);
         await context.Response.WriteAsJsonAsync(
             head with { Choices = choices, Usage = CompletionRun.Usage(runs) }, ApiJson.Default.Completion, cancellationToken: context.RequestAborted);
     }

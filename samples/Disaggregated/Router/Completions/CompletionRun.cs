@@ -27,6 +27,11 @@ internal sealed class CompletionRun : IDisposable
     /// <summary>No engine works for it any more.</summary>
     internal Task Ended { get; }
 
+    /// <summary>Does something for all choices at once; where one fails, the others are ended and the failure is thrown.</summary>
+    internal static Task ForAllAsync(CompletionRun[] runs, Func<CompletionRun, CancellationToken, Task> each, CancellationToken cancellation) =>
+        Parallel.ForEachAsync(
+            runs, new ParallelOptions { MaxDegreeOfParallelism = runs.Length, CancellationToken = cancellation }, async (run, token) => await each(run, token));
+
     internal static CompletionUsage Usage(IReadOnlyCollection<CompletionRun> runs)
     {
         int prompt = runs.Sum(run => run._prompt.Length), answer = runs.Sum(run => run._tokens);

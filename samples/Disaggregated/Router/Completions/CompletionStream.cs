@@ -15,16 +15,16 @@ internal sealed class CompletionStream(HttpContext context, Completion head, Com
         await context.Response.StartAsync(cancellation);
         try
         {
-            await Task.WhenAll(runs.Select(async run =>
+            await CompletionRun.ForAllAsync(runs, async (run, token) =>
             {
-                await foreach (var piece in run.ReadAsync(cancellation)) await SendAsync(head with { Choices = [piece] }, cancellation);
-            }));
+                // A piece that is being written is written to its end, also when another choice fails.
+                await foreach (var piece in run.ReadAsync(token)) await SendAsync(head with { Choices = [piece] }, cancellation);
+            }, cancellation);
             if (request.IncludeUsage) await SendAsync(head with { Usage = CompletionRun.Usage(runs) }, cancellation);
             await Sse.WriteAsync(context, "[DONE]"u8.ToArray(), cancellation);
         }
         catch (ApiException e)
         {
-            await _turn.WaitAsync(cancellation);
             await Sse.WriteAsync(context, JsonSerializer.SerializeToUtf8Bytes(e.Body, ApiJson.Default.ApiError), cancellation);
         }
     }
