@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -9,8 +10,6 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <summary>The handlers of an engine's routes.</summary>
 internal sealed class EngineRoutes(IServingEngine engine, ILogger logger)
 {
-    private static readonly byte[] LineEnd = "\n"u8.ToArray();
-
     internal void Map(IEndpointRouteBuilder routes)
     {
         routes.MapPost("/engine/generate", GenerateAsync);
@@ -66,21 +65,41 @@ internal sealed class EngineRoutes(IServingEngine engine, ILogger logger)
         context.Response.ContentType = "application/x-ndjson";
         try
         {
-            do await WriteAsync(context, events.Current);
-            while (await events.MoveNextAsync());
+            do Write(context, events.Current);
+            while (await NextAsync(context, events));
+            await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
         }
         catch (Exception e) when (e is not (OperationCanceledException or IOException))
         {
             logger.LogError(e, "{Request} failed", id);
-            await WriteAsync(context, new FailedEvent(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), "failed", e.Message, CanRetry: true));
+            Write(context, new FailedEvent(Clock.Now, "failed", e.Message, CanRetry: true));
+            await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
         }
     }
 
-    private static async Task WriteAsync(HttpContext context, EngineEvent value)
+    /// <summary>Waits for the next event. What has been written is sent if that is not there already: what happens at once is one packet.</summary>
+    private static async Task<bool> NextAsync(HttpContext context, IAsyncEnumerator<EngineEvent> events)
+    {
+        var next = events.MoveNextAsync();
+        if (next.IsCompleted) return await next;
+        var waiting = next.AsTask();
+        try
+        {
+            await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        }
+        finally
+        {
+            // Nobody may dispose the events while somebody waits for one. If the client is gone, the wait is over, too.
+            await ((Task)waiting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        return await waiting;
+    }
+
+    private static void Write(HttpContext context, EngineEvent value)
     {
         var body = context.Response.BodyWriter;
-        await JsonSerializer.SerializeAsync(body, value, ContractJson.Default.EngineEvent, context.RequestAborted);
-        await body.WriteAsync(LineEnd, context.RequestAborted); // flushes
+        using (var json = new Utf8JsonWriter(body)) JsonSerializer.Serialize(json, value, ContractJson.Default.EngineEvent);
+        body.Write("\n"u8);
     }
 
     private async Task SetPeersAsync(HttpContext context)

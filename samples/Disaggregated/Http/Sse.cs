@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.AspNetCore.Http;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
@@ -5,8 +6,6 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <summary>Server-sent events.</summary>
 internal static class Sse
 {
-    private static readonly byte[] Start = "data: "u8.ToArray(), End = "\n\n"u8.ToArray();
-
     internal static void Begin(HttpContext context)
     {
         context.Response.ContentType = "text/event-stream";
@@ -20,10 +19,11 @@ internal static class Sse
     /// <param name="cancellation">Gives up.</param>
     internal static async Task WriteAsync(HttpContext context, byte[] data, CancellationToken cancellation)
     {
-        var body = context.Response.Body;
-        await body.WriteAsync(Start, cancellation);
-        await body.WriteAsync(data, cancellation);
-        await body.WriteAsync(End, cancellation);
+        // Into the buffer first: each write to the body itself would be a packet of its own.
+        var body = context.Response.BodyWriter;
+        body.Write("data: "u8);
+        body.Write(data);
+        body.Write("\n\n"u8);
         await body.FlushAsync(cancellation);
     }
 }
