@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Nixl.Sdk.Samples.Disaggregated;
 using Nixl.Sdk.Samples.Model;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Speculative;
 
@@ -12,7 +14,7 @@ internal sealed class DraftEngine : IAsyncDisposable
     private readonly NixlAgent _agent;
     private readonly KvPool<KjvDraftKv> _pool;
     private readonly LlamaRunner _runner;
-    private readonly BlockAllocator _blocks;
+    private readonly BlockPool _blocks;
     private readonly RemoteAgent _verifier;
     private readonly RemoteKvPool<KjvDraftKv> _theirs;
     private readonly TimeSpan _timeout;
@@ -24,11 +26,12 @@ internal sealed class DraftEngine : IAsyncDisposable
     {
         (_agent, _pool, _verifier, _theirs, _timeout, _wrap) = (agent, pool, verifier, theirs, timeout, wrap);
         _runner = model.CreateRunner(pool);
-        _blocks = new BlockAllocator((int)pool.Blocks, seed);
+        _blocks = new BlockPool((int)pool.Blocks);
+        BlockOrder.Shuffle(_blocks, seed);
     }
 
     /// <summary>Blocks that no sequence has.</summary>
-    internal int FreeBlocks => _blocks.Free;
+    internal int FreeBlocks => _blocks.Snapshot().Free;
 
     /// <summary>Connects to the verifier, compares layout and model with it, and says hello.</summary>
     /// <param name="agent">This engine's agent; nobody else reads its notifications.</param>
@@ -96,9 +99,9 @@ internal sealed class DraftEngine : IAsyncDisposable
     {
         if (_sequence is not null) throw new InvalidDataException($"The verifier began sequence {begin.Sequence} and has not ended {_sequence.Number}.");
         if (begin.Tokens is not { Length: > 0 } || begin.Blocks is not { Length: > 0 } || begin.K < 1) throw new InvalidDataException("The verifier began a sequence without tokens or blocks.");
-        if (!_blocks.TryTake(begin.Blocks.Length, out var table))
-            throw new InvalidDataException($"Sequence {begin.Sequence} needs {begin.Blocks.Length} blocks and {_blocks.Free} are free; start the draft engine with more --blocks.");
-        _sequence = new DraftSequence(begin, table, _wrap(new Drafter(_runner, table, new CachedTokens())));
+        var blocks = _blocks.TryReserve(begin.Blocks.Length)
+            ?? throw new InvalidDataException($"Sequence {begin.Sequence} needs {begin.Blocks.Length} blocks and {FreeBlocks} are free; start the draft engine with more --blocks.");
+        _sequence = new DraftSequence(begin, blocks, _wrap(new Drafter(_runner, blocks.Blocks.ToArray(), new CachedTokens())));
         await ProposeAsync(_sequence, begin.K, cancellation);
     }
 
@@ -114,7 +117,7 @@ internal sealed class DraftEngine : IAsyncDisposable
 
     private void GiveUp()
     {
-        _blocks.Return(_sequence!.Table);
+        _sequence!.Dispose();
         _sequence = null;
     }
 }

@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Speculative;
 
 /// <summary>A sequence that the draft engine guesses for.</summary>
-internal sealed class DraftSequence(BeginMessage begin, int[] table, IDrafter drafter)
+internal sealed class DraftSequence(BeginMessage begin, BlockLease blocks, IDrafter drafter) : IDisposable
 {
     private readonly List<int> _known = [.. begin.Tokens];
     private int[] _candidates = [];
@@ -14,13 +15,13 @@ internal sealed class DraftSequence(BeginMessage begin, int[] table, IDrafter dr
     internal BeginMessage Begin => begin;
 
     /// <summary>The blocks here.</summary>
-    internal int[] Table => table;
+    internal int[] Table { get; } = blocks.Blocks.ToArray();
 
     /// <summary>The next candidates, and which of the table's blocks have changed for it.</summary>
     internal (ProposalMessage Proposal, int FirstBlock, int Blocks) Propose(int k, int blockTokens, Stopwatch clock)
     {
-        if (k < 1 || _known.Count + k - 1 > table.Length * blockTokens)
-            throw new InvalidDataException($"{k} candidates after {_known.Count} tokens; the sequence has blocks for {table.Length * blockTokens}.");
+        if (k < 1 || _known.Count + k - 1 > Table.Length * blockTokens)
+            throw new InvalidDataException($"{k} candidates after {_known.Count} tokens; the sequence has blocks for {Table.Length * blockTokens}.");
         (_candidates, var from, var to) = drafter.Propose(_known, k);
         _round++;
         var first = from / blockTokens;
@@ -34,4 +35,7 @@ internal sealed class DraftSequence(BeginMessage begin, int[] table, IDrafter dr
         _known.AddRange(_candidates.AsSpan(0, verdict.Accepted));
         _known.Add(verdict.Token);
     }
+
+    /// <summary>Gives the blocks back.</summary>
+    public void Dispose() => blocks.Dispose();
 }

@@ -23,7 +23,8 @@ internal sealed class SpeculativeDecoder(TargetModel target, DraftLink draft)
         if (positions > config.MaxPositions) throw new ArgumentException($"{prompt.Length} prompt tokens and {maxNewTokens} new ones; the model was made for {config.MaxPositions} positions.", nameof(prompt));
         var (clock, answer) = (Stopwatch.StartNew(), new Answer());
         List<int> known = [.. prompt];
-        var table = target.Take(positions);
+        using var blocks = target.Take(positions);
+        var table = blocks.Blocks.ToArray();
         try
         {
             if (Wanted(k) > 0) await draft.BeginAsync(known, positions, Wanted(k), cancellation); // it computes the prompt while we do
@@ -55,7 +56,6 @@ internal sealed class SpeculativeDecoder(TargetModel target, DraftLink draft)
         finally
         {
             await draft.EndAsync();
-            target.Return(table);
         }
 
         // A round brings one token more than was accepted, and candidates have to fit the positions.

@@ -1,4 +1,6 @@
+using Nixl.Sdk.Samples.Disaggregated;
 using Nixl.Sdk.Samples.Model;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Speculative;
 
@@ -9,7 +11,7 @@ internal sealed class TargetModel : IDisposable
 
     private readonly KvCacheMemory _memory;
     private readonly BatchRunner _runner;
-    private readonly BlockAllocator _blocks;
+    private readonly BlockPool _blocks;
     private readonly StepBatch _batch = new();
 
     internal TargetModel(LlamaModel model, int maxK, int seed = 1)
@@ -17,7 +19,8 @@ internal sealed class TargetModel : IDisposable
         Model = model;
         var blocks = (model.Config.MaxPositions + BlockTokens - 1) / BlockTokens;
         _memory = new KvCacheMemory(model.Config, blocks, BlockTokens);
-        _blocks = new BlockAllocator(blocks, seed);
+        _blocks = new BlockPool(blocks);
+        BlockOrder.Shuffle(_blocks, seed);
         _runner = new BatchRunner(model, [_memory.Cache], Math.Max(DraftModel.Chunk, maxK + 1), maxK + 1);
         (Blocks, MaxK) = (blocks, maxK);
     }
@@ -28,15 +31,12 @@ internal sealed class TargetModel : IDisposable
 
     internal int Blocks { get; }
 
-    internal int FreeBlocks => _blocks.Free;
+    internal int FreeBlocks => _blocks.Snapshot().Free;
 
-    /// <summary>Blocks for a sequence; give them back with <see cref="Return"/>.</summary>
+    /// <summary>Blocks for a sequence, the caller's.</summary>
     /// <exception cref="ArgumentException">The model was not made for so many positions.</exception>
-    internal int[] Take(int positions) => _blocks.TryTake(_memory.Cache.BlocksFor(positions), out var table)
-        ? table
-        : throw new ArgumentException($"{positions} positions; the model was made for {Model.Config.MaxPositions}.", nameof(positions));
-
-    internal void Return(int[] table) => _blocks.Return(table);
+    internal BlockLease Take(int positions) => _blocks.TryReserve(_memory.Cache.BlocksFor(positions))
+        ?? throw new ArgumentException($"{positions} positions; the model was made for {Model.Config.MaxPositions}.", nameof(positions));
 
     /// <summary>Computes the keys and values of tokens in chunks.</summary>
     internal void Fill(ReadOnlySpan<int> tokens, int[] table, CancellationToken cancellation)
@@ -45,7 +45,7 @@ internal sealed class TargetModel : IDisposable
         {
             _batch.Clear();
             _batch.Add(tokens.Slice(at, Math.Min(DraftModel.Chunk, tokens.Length - at)), at, table, wantsLogits: false);
-            _runner.Run(_batch, cancellation);
+            _runner.Run(_batch, cancellation: cancellation);
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed class TargetModel : IDisposable
     {
         _batch.Clear();
         var row = _batch.AddForAllLogits([known[^1], .. candidates], known.Count - 1, table);
-        _runner.Run(_batch, cancellation);
+        _runner.Run(_batch, cancellation: cancellation);
         var accepted = 0;
         while (true)
         {
