@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Nixl.Sdk.Serving;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
 
@@ -13,13 +14,30 @@ internal sealed class ServingEngineArguments
 
     internal Option<int> Queue { get; } = CommonOptions.Positive("--queue", "The most requests of an engine, waiting ones included; one more is refused.", 64);
 
-    internal ServingEngineArguments() => TensorParallel.Validators.Add(result =>
+    internal Option<string> Placement { get; } = new("--placement")
     {
-        if (result.GetValueOrDefault<int>() is not (1 or 2 or 4)) result.AddError("--tp must be 1, 2 or 4.");
-    });
+        Description = "Where a decode engine has prompts computed: where it is faster by its estimate (auto), always by a prefill engine (remote), always here (local).",
+        DefaultValueFactory = _ => "auto",
+    };
+
+    internal ServingEngineArguments()
+    {
+        TensorParallel.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is not (1 or 2 or 4)) result.AddError("--tp must be 1, 2 or 4.");
+        });
+        Placement.AcceptOnlyFromAmong("auto", "remote", "local");
+    }
+
+    internal KvAdvisorMode PlacementOf(ParseResult parse) => parse.GetValue(Placement) switch
+    {
+        "remote" => KvAdvisorMode.AlwaysRemote,
+        "local" => KvAdvisorMode.AlwaysLocal,
+        _ => KvAdvisorMode.Auto,
+    };
 
     internal void AddTo(Command command)
     {
-        foreach (var option in (ReadOnlySpan<Option>)[TensorParallel, StepTokens, MaxSequences, Queue]) command.Add(option);
+        foreach (var option in (ReadOnlySpan<Option>)[TensorParallel, StepTokens, MaxSequences, Queue, Placement]) command.Add(option);
     }
 }

@@ -33,7 +33,7 @@ internal static class ServingEngineCommand
             var options = new ServingEngineOptions(parse.GetValue(name)!, Enum.Parse<EngineRole>(parse.GetValue(role)!, ignoreCase: true))
             {
                 TensorParallel = parse.GetValue(own.TensorParallel), Transports = common.TransportOf(parse), Blocks = parse.GetValue(common.Blocks),
-                MaxQueue = parse.GetValue(own.Queue), Seed = common.SeedOf(parse), Timeout = common.TimeoutOf(parse),
+                MaxQueue = parse.GetValue(own.Queue), Placement = own.PlacementOf(parse), Seed = common.SeedOf(parse), Timeout = common.TimeoutOf(parse),
                 Core = new EngineCoreOptions { StepTokens = parse.GetValue(own.StepTokens), MaxSequences = parse.GetValue(own.MaxSequences) },
             };
             var host = new HostOptions(

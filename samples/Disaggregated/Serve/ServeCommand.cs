@@ -107,7 +107,7 @@ internal static class ServeCommand
         [
             "--model", _common.ModelOf(parse), "--transport", parse.GetValue(_common.Transport)!, "--blocks", Text(parse.GetValue(_common.Blocks)),
             "--tp", Text(parse.GetValue(_engine.TensorParallel)), "--step-tokens", Text(parse.GetValue(_engine.StepTokens)),
-            "--max-sequences", Text(parse.GetValue(_engine.MaxSequences)), "--queue", Text(parse.GetValue(_engine.Queue)), "--drain", "2", .. Verbose(parse),
+            "--max-sequences", Text(parse.GetValue(_engine.MaxSequences)), "--queue", Text(parse.GetValue(_engine.Queue)), "--placement", parse.GetValue(_engine.Placement)!, "--drain", "2", .. Verbose(parse),
         ];
 
         private string[] Verbose(ParseResult parse) => parse.GetValue(_common.Verbose) ? ["--verbose"] : [];

@@ -11,7 +11,7 @@ public sealed class PageImage
     {
         var path = Environment.GetEnvironmentVariable("NIXL_PAGE_IMAGE");
         Skip.If(path is null, "NIXL_PAGE_IMAGE does not say where the image goes");
-        await using var serve = await ServeProcess.StartAsync();
+        await using var serve = await ServeProcess.StartAsync("--placement", "remote");
         await using var browser = await Browser.StartAsync();
         var (page, _) = await browser.OpenAsync(serve.Url, 1200, 1230);
         await Expect(page.Locator("#engines .engine")).ToHaveCountAsync(4);
