@@ -50,6 +50,9 @@ internal sealed record ArrivedEvent(double At, long Bytes, double PrefillQueuedM
 {
     /// <summary>When the prefill engine had been asked, by its own clock: on one machine, what came before it was the request's way.</summary>
     public double? PrefillAskedAt { get; init; }
+
+    /// <summary>How long any bytes were on their way: the transfer without the time in which it waited for the next layer.</summary>
+    public double MovingMs { get; init; }
 }
 
 /// <summary>A token of the answer.</summary>

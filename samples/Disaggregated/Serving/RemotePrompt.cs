@@ -112,6 +112,6 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
         peer.HandedOver(bytes);
         engine.Advisor.ObserveTransfer(peer.Name, largest, TimeSpan.FromMilliseconds(Math.Max(0, told.MovingMs)));
         if (told.Computed > 0) engine.Advisor.ObserveRemotePrefill(peer.Name, told.Computed, TimeSpan.FromMilliseconds(Math.Max(0, told.PrefillMs)));
-        request.Emit(new ArrivedEvent(Clock.Now, bytes, told.QueuedMs, told.PrefillMs, told.TransferMs, told.ExposedMs) { PrefillAskedAt = told.AskedAt });
+        request.Emit(new ArrivedEvent(Clock.Now, bytes, told.QueuedMs, told.PrefillMs, told.TransferMs, told.ExposedMs) { PrefillAskedAt = told.AskedAt, MovingMs = told.MovingMs });
     }
 }

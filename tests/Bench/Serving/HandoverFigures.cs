@@ -7,8 +7,8 @@ internal sealed class HandoverFigures(string name)
     {
         yield return Share("handover_share", alone, parts => parts.Overhead, "everything in TTFT that is neither queue, nor computing, nor copying; one request at a time") with { AtMost = 0.1 };
         yield return Share("handover_share.loaded", loaded, parts => parts.Overhead, "the same under the open loop: it has the waiting for a processor in it");
-        yield return Share("transfer_share", alone, parts => parts.Transfer, "KV transfer, hidden or not, as a share of TTFT");
-        yield return new Figure($"{name}.transfer_hidden", 1 - (alone.Sum(parts => parts.Copy) / alone.Sum(parts => parts.Transfer)), "ratio")
+        yield return Share("transfer_share", alone, parts => parts.Moving, "KV transfer (any bytes on their way), hidden or not, as a share of TTFT");
+        yield return new Figure($"{name}.transfer_hidden", alone.Average(parts => parts.Moving > 0 ? 1 - (Math.Min(parts.Copy, parts.Moving) / parts.Moving) : 1), "ratio")
         {
             Note = "share of the transfer that came before the prompt's last step had ended",
         };
@@ -18,15 +18,17 @@ internal sealed class HandoverFigures(string name)
             foreach (var (part, value, note) in ((string, double, string)[])
                 [
                     ("ttft", middle.Whole, "time to the first token of a median request; its parts:"),
-                    ("1_router", middle.Router, "client → router → decode engine"),
-                    ("2_choice", middle.Choice, "where the prompt is computed"),
-                    ("3_request", middle.Request, "blocks reserved and granted, request on its way to the prefill engine"),
-                    ("4_queue", middle.Queue, "waiting for the prefill engine's next step"),
-                    ("5_compute", middle.Compute, "computing the prompt"),
-                    ("6_copy", middle.Copy, "transfer that was not hidden behind computing"),
-                    ("7_end", middle.End, "the end's way back, arrival checked"),
-                    ("8_first_token", middle.FirstToken, "until the decode engine gives the token out"),
-                    ("9_back", middle.Back, "decode engine → router → client"),
+                    ("01_client", middle.Client, "client → router"),
+                    ("02_router", middle.Router, "router → decode engine"),
+                    ("03_choice", middle.Choice, "where the prompt is computed"),
+                    ("04_request", middle.Request, "blocks reserved and granted, request on its way to the prefill engine"),
+                    ("05_queue", middle.Queue, "waiting for the prefill engine's next step"),
+                    ("06_compute", middle.Compute, "computing the prompt"),
+                    ("07_copy", middle.Copy, "transfer that was not hidden behind computing"),
+                    ("08_end", middle.End, "the end's way back, arrival checked"),
+                    ("09_first_token", middle.FirstToken, "until the decode engine gives the token out"),
+                    ("10_back", middle.Back, "decode engine → router"),
+                    ("11_out", middle.Out, "router → client"),
                 ])
                 yield return new Figure($"{name}.{kind}.{part}", value, "ms") { Note = note };
         }

@@ -6,13 +6,16 @@ namespace Nixl.Sdk.Bench.Serving;
 /// <summary>Where the time to the first token went for one request whose prompt a prefill engine computed. Milliseconds; the parts add up to the whole.</summary>
 /// <remarks>
 /// <code>
-/// client ─Router─→ decode ─Choice─→ ─Request─→ prefill ─Queue─ ─Compute─ ─Copy─ ─End─→ decode ─FirstToken─→ ─Back─→ client
+/// client ─Client─→ router ─Router─→ decode ─Choice─ ─Request─→ prefill ─Queue─ ─Compute─ ─Copy─ ─End─→ decode ─FirstToken─ ─Back─→ router ─Out─→ client
 /// </code>
 /// All clocks are one machine's.
 /// </remarks>
 internal sealed record HandoverParts
 {
-    /// <summary>From the client's send through the router until the decode engine has the request.</summary>
+    /// <summary>From the client's send until the router has read the request.</summary>
+    public required double Client { get; init; }
+
+    /// <summary>Until the decode engine has the request.</summary>
     public required double Router { get; init; }
 
     /// <summary>Until the decode engine has chosen where the prompt is computed.</summary>
@@ -36,13 +39,16 @@ internal sealed record HandoverParts
     /// <summary>Until the decode engine has given the first token out.</summary>
     public required double FirstToken { get; init; }
 
-    /// <summary>Through the router to the client.</summary>
+    /// <summary>Until the router has it.</summary>
     public required double Back { get; init; }
 
-    /// <summary>The whole transfer, the hidden part too.</summary>
-    public required double Transfer { get; init; }
+    /// <summary>Until the client has it.</summary>
+    public required double Out { get; init; }
 
-    public double Whole => Router + Choice + Request + Queue + Compute + Copy + End + FirstToken + Back;
+    /// <summary>How long any bytes were on their way, the hidden part too.</summary>
+    public required double Moving { get; init; }
+
+    public double Whole => Client + Router + Choice + Request + Queue + Compute + Copy + End + FirstToken + Back + Out;
 
     /// <summary>Everything that is neither waiting for the prefill engine, nor computing, nor copying.</summary>
     public double Overhead => Whole - Queue - Compute - Copy;
@@ -50,13 +56,13 @@ internal sealed record HandoverParts
     /// <returns>Null if no prefill engine computed the prompt, or something failed on the way.</returns>
     internal static HandoverParts? Of(Answer answer, LiveRequest? request)
     {
-        if (request is not { Handover: { } over, Failovers: 0, FirstToken: { } first } || answer.Outcome != Outcome.Done) return null;
+        if (request is not { Handover: { } over, Failovers: 0, FirstToken: { } first, FirstTokenSeen: { } seen } || answer.Outcome != Outcome.Done) return null;
         var began = over.Asked + over.QueuedMs;
         return new HandoverParts
         {
-            Router = over.Taken - answer.Started, Choice = over.Chosen - over.Taken, Request = over.Asked - over.Chosen, Queue = over.QueuedMs,
+            Client = request.Created - answer.Started, Router = over.Taken - request.Created, Choice = over.Chosen - over.Taken, Request = over.Asked - over.Chosen, Queue = over.QueuedMs,
             Compute = over.PrefillMs, Copy = over.ExposedMs, End = over.Arrived - (began + over.PrefillMs + over.ExposedMs), FirstToken = first - over.Arrived,
-            Back = answer.TokenTimes[0] - first, Transfer = over.TransferMs,
+            Back = seen - first, Out = answer.TokenTimes[0] - seen, Moving = over.MovingMs,
         };
     }
 
@@ -67,9 +73,9 @@ internal sealed record HandoverParts
         var fifth = sorted[(sorted.Length * 2 / 5)..Math.Max((sorted.Length * 2 / 5) + 1, sorted.Length * 3 / 5)];
         return new HandoverParts
         {
-            Router = Mean(parts => parts.Router), Choice = Mean(parts => parts.Choice), Request = Mean(parts => parts.Request), Queue = Mean(parts => parts.Queue),
+            Client = Mean(parts => parts.Client), Router = Mean(parts => parts.Router), Choice = Mean(parts => parts.Choice), Request = Mean(parts => parts.Request), Queue = Mean(parts => parts.Queue),
             Compute = Mean(parts => parts.Compute), Copy = Mean(parts => parts.Copy), End = Mean(parts => parts.End),
-            FirstToken = Mean(parts => parts.FirstToken), Back = Mean(parts => parts.Back), Transfer = Mean(parts => parts.Transfer),
+            FirstToken = Mean(parts => parts.FirstToken), Back = Mean(parts => parts.Back), Out = Mean(parts => parts.Out), Moving = Mean(parts => parts.Moving),
         };
 
         double Mean(Func<HandoverParts, double> part) => fifth.Average(part);

@@ -33,11 +33,13 @@ internal sealed class ChaosLoad(Uri router, ChaosOptions options) : IDisposable
         _prompts.OrderBy(prompt => prompt.PromptTokens).Take(options.RouterQueue + options.Clients).Select(prompt => SendAsync(prompt, stream: true, CancellationToken.None)));
 
     /// <summary>One request after the other, each of which has to be answered.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="seed">Of their prompts: others than those of the load, which are cached everywhere.</param>
     /// <returns>Those that were not.</returns>
-    internal async Task<IReadOnlyList<Answer>> ProbeAsync(int count)
+    internal async Task<IReadOnlyList<Answer>> ProbeAsync(int count, int seed)
     {
         List<Answer> failed = [];
-        foreach (var prompt in _prompts.Take(count))
+        foreach (var prompt in PromptSet.Create(seed, count))
             if (await SendAsync(prompt, stream: true, CancellationToken.None) is { Outcome: not Outcome.Done } answer) failed.Add(answer);
         return failed;
     }

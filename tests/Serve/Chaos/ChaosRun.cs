@@ -58,7 +58,7 @@ internal sealed class ChaosRun : IAsyncDisposable
     private async Task<ChaosReport> RunAsync(MonolithicReference reference, CancellationToken cancellation)
     {
         Say($"{_cluster.Engines.Count} engines are ready; logs are in {_cluster.Folder}");
-        await ProbeAsync("before");
+        await ProbeAsync("before", _options.Seed + 1);
         var before = Figures();
         using var stop = new CancellationTokenSource();
         var load = _load.RunAsync(stop.Token);
@@ -76,7 +76,8 @@ internal sealed class ChaosRun : IAsyncDisposable
         if (!await _cluster.WaitUntilReadyAsync(_options.Recovery, cancellation)) _problems.Add($"not all engines were ready and connected {_options.Recovery.TotalSeconds} s after the last outage");
         var (settled, held) = await SettleCheck.WaitAsync(_cluster, _options.Settling, cancellation);
         foreach (var what in held) _problems.Add($"after {settled.TotalSeconds:0} s {what}");
-        await ProbeAsync("afterwards");
+        await ProbeAsync("afterwards", _options.Seed + 2);
+        await ExpectHandoversAsync(cancellation);
         Compare(before, Figures());
         Say("comparing with the monolithic engine");
         var figures = await _cluster.FiguresAsync(cancellation);
@@ -140,9 +141,20 @@ internal sealed class ChaosRun : IAsyncDisposable
         if (_cluster.Router.HasExited) _problems.Add("the router has ended");
     }
 
-    private async Task ProbeAsync(string when)
+    private async Task ProbeAsync(string when, int seed)
     {
-        foreach (var answer in await _load.ProbeAsync(2 * _options.Engines.Count)) _problems.Add($"{when}, with all engines there: {answer}");
+        foreach (var answer in await _load.ProbeAsync(2 * _options.Engines.Count, seed)) _problems.Add($"{when}, with all engines there: {answer}");
+    }
+
+    // A run in which no cache was handed over would show nothing.
+    private async Task ExpectHandoversAsync(CancellationToken cancellation)
+    {
+        foreach (var engine in _cluster.Engines.Where(engine => engine.Spec.Role == "decode"))
+        {
+            var handovers = await engine.StatusAsync(cancellation) is { } status ? status.Peers.Sum(peer => peer.Requests) : 0;
+            Say($"{engine.Spec.Name}: {handovers} prompts came from prefill engines in its last life");
+            if (handovers == 0) _problems.Add($"{engine.Spec.Name} has had no prompt from a prefill engine in its last life, the probe included");
+        }
     }
 
     private Dictionary<string, ProcessFigures?> Figures() => _cluster.Engines.Select(engine => (engine.Spec.Name, engine.Process!.Id)).Append(("router", _cluster.Router.Id))

@@ -4,7 +4,11 @@ namespace Nixl.Sdk.Serve;
 /// <param name="Name">Its name, also after a restart.</param>
 /// <param name="Role">prefill, decode or both.</param>
 /// <param name="TensorParallel">Its ranks.</param>
-internal sealed record EngineSpec(string Name, string Role, int TensorParallel = 1);
+internal sealed record EngineSpec(string Name, string Role, int TensorParallel = 1)
+{
+    /// <summary>Where a decode engine has prompts computed. Always elsewhere, if nothing else is said: that is what is tested.</summary>
+    public string Placement { get; init; } = "remote";
+}
 
 /// <summary>What a cluster consists of.</summary>
 internal sealed record ClusterOptions

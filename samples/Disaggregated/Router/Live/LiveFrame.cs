@@ -24,6 +24,9 @@ internal sealed record LiveRequest(
 {
     /// <summary>The way through a prefill engine, once it is over; null if there was none.</summary>
     public LiveHandover? Handover { get; init; }
+
+    /// <summary>When the router had the first token; <see cref="FirstToken"/> is when the engine gave it out.</summary>
+    public double? FirstTokenSeen { get; init; }
 }
 
 /// <summary>The moments of a hand-over, for whoever wants to know where the time went.</summary>
@@ -35,8 +38,10 @@ internal sealed record LiveRequest(
 /// <param name="PrefillMs">How long it computed.</param>
 /// <param name="TransferMs">From the first byte's post to the last one's success.</param>
 /// <param name="ExposedMs">Of it, what came after the computing.</param>
+/// <param name="MovingMs">Of it, how long any bytes were on their way.</param>
 internal sealed record LiveHandover(
-    double Taken, double Chosen, double Asked, double Arrived, double QueuedMs, double PrefillMs, double TransferMs, double ExposedMs);
+    double Taken, double Chosen, double Asked, double Arrived, double QueuedMs, double PrefillMs, double TransferMs, double ExposedMs,
+    double MovingMs);
 
 /// <summary>
 /// A part of a time line: queued, prefillQueued, prefill, transfer or decode. It has no <c>End</c> while it lasts, and is <c>Failed</c> if its engine

@@ -12,7 +12,7 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
     private string _state = "queued", _reason = "", _decode = "", _prefill = "", _why = "";
     private int _cached, _tokens, _failovers;
     private long _bytes;
-    private double? _first, _ended;
+    private double? _first, _firstSeen, _ended;
     private double _taken, _chosen;
     private LiveHandover? _handover;
     private long _version = feed.NextVersion();
@@ -82,7 +82,7 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
                 id, prompt, promptTokens, _cached, maxTokens, _tokens, _state, _reason, _decode, _prefill, _why, _created, _first, _ended, _bytes,
                 [.. _spans.Select(span => new LiveSpan(span.Kind, span.Engine, span.Start, span.End, span.Failed))], [.. _layers], _failovers)
             {
-                Handover = _handover,
+                Handover = _handover, FirstTokenSeen = _firstSeen,
             };
         }
     }
@@ -92,7 +92,8 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
     {
         _bytes += arrived.Bytes;
         _handover = new LiveHandover(
-            _taken, _chosen, arrived.PrefillAskedAt ?? _chosen, arrived.At, arrived.PrefillQueuedMs, arrived.PrefillMs, arrived.TransferMs, arrived.ExposedTransferMs);
+            _taken, _chosen, arrived.PrefillAskedAt ?? _chosen, arrived.At, arrived.PrefillQueuedMs, arrived.PrefillMs, arrived.TransferMs, arrived.ExposedTransferMs,
+            arrived.MovingMs);
         var engine = _prefill;
         var floor = _spans is [.., var last] ? last.End ?? last.Start : _created;
         if (_spans is [.., { Kind: "prefill", End: null }]) _spans.RemoveAt(_spans.Count - 1);
@@ -115,6 +116,7 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
     {
         _tokens++;
         _first ??= token.At;
+        _firstSeen ??= Clock.Now;
         _state = "decode";
         if (_spans is not [.., { Kind: "decode", End: null }]) Open("decode", _decode, token.At);
     }
