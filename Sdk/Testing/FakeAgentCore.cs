@@ -21,7 +21,6 @@ internal sealed partial class FakeAgentCore : AgentCore
     private readonly ITimer _timer;
     private readonly AutoResetEvent _signal = new(false);
     private readonly long _epoch;
-    private ulong _lastId;
     private bool _destroyed;
     private NativeTransportCounters _counters = new() { Transport = (uint)NixlTransports.Loopback };
 
@@ -99,7 +98,7 @@ internal sealed partial class FakeAgentCore : AgentCore
 
     private ulong NowNs() => ((ulong)_time.GetElapsedTime(_epoch).Ticks * 100) + 1;
 
-    private ulong NextId() => ++_lastId;
+    private ulong NextId() => _network.NextId();
 
     private static NixlStatus Fail(
         NixlStatus status, FormattableString text, string? peer = null, long? entry = null, ulong? address = null, ulong? length = null)

@@ -14,6 +14,7 @@ namespace Nixl.Sdk.Testing;
 public sealed class FakeTransport
 {
     private readonly Dictionary<string, FakeAgentCore> _agents = new(StringComparer.Ordinal);
+    private ulong _lastId;
     private TimeSpan _delay;
     private bool _hang;
     private int _failures;
@@ -74,6 +75,9 @@ public sealed class FakeTransport
     internal object Sync { get; } = new();
 
     internal Guid Id { get; } = Guid.NewGuid();
+
+    /// <summary>A number of its own for everything in the network: a connection is known to its receiver by that of its sender.</summary>
+    internal ulong NextId() => Interlocked.Increment(ref _lastId);
 
     /// <summary>Makes the next transfers or notifications fail; nothing of them is moved.</summary>
     /// <param name="count">How many.</param>

@@ -18,6 +18,12 @@ internal sealed class Matrix : IDisposable
 
     internal int Columns { get; }
 
+    /// <summary>Address of the first element; valid until disposed.</summary>
+    internal nint Address => _buffer.Address;
+
+    /// <summary>Bytes from row to row.</summary>
+    internal long RowStride => (long)_stride * sizeof(float);
+
     internal Span<float> Row(int row) => _buffer.Slice((long)row * _stride, Columns);
 
     /// <summary>The whole matrix.</summary>

@@ -36,25 +36,17 @@ public sealed class WeightSource : IDisposable
     /// <summary>Whether there is a tensor of that name.</summary>
     public bool Contains(string name) => _owners.ContainsKey(name);
 
-    /// <summary>Reads a matrix [rows, columns], or a vector for one row, into rows of the caller.</summary>
-    internal Matrix Read(string name, int rows, int columns)
+    /// <summary>Reads a tensor, or the part of it that <paramref name="tensor"/> says, into <paramref name="matrix"/>.</summary>
+    /// <exception cref="ModelFormatException">There is no such tensor, or it has another shape.</exception>
+    internal void Read(WeightTensor tensor, Matrix matrix)
     {
-        if (!_owners.TryGetValue(name, out var file)) throw new ModelFormatException($"{_folder}: the weights have no tensor {name}.");
-        var entry = file.Tensors[name];
-        long[] wanted = rows == 1 ? [columns] : [rows, columns];
+        if (!_owners.TryGetValue(tensor.Name, out var file)) throw new ModelFormatException($"{_folder}: the weights have no tensor {tensor.Name}.");
+        var entry = file.Tensors[tensor.Name];
+        long[] wanted = tensor.Rows == 1 ? [tensor.Columns] : [tensor.Rows, tensor.Columns];
         if (!entry.Shape.SequenceEqual(wanted))
-            throw new ModelFormatException($"{file.Path}: tensor {name} is [{string.Join(", ", entry.Shape)}]; config.json makes it [{string.Join(", ", wanted)}].");
-        var matrix = new Matrix(rows, columns);
-        try
-        {
-            for (var row = 0; row < rows; row++) file.Read(entry, (long)row * columns, matrix.Row(row));
-            return matrix;
-        }
-        catch
-        {
-            matrix.Dispose();
-            throw;
-        }
+            throw new ModelFormatException($"{file.Path}: tensor {tensor.Name} is [{string.Join(", ", entry.Shape)}]; config.json makes it [{string.Join(", ", wanted)}].");
+        for (var row = 0; row < tensor.RowCount; row++)
+            file.Read(entry, ((long)(tensor.FirstRow + row) * tensor.Columns) + tensor.FirstColumn, matrix.Row(row));
     }
 
     /// <inheritdoc/>

@@ -9,6 +9,9 @@ internal readonly struct KvClock(TimeProvider time)
 
     public TimeSpan Since(long moment) => time.GetElapsedTime(moment);
 
+    /// <summary>A difference of moments.</summary>
+    public TimeSpan Elapsed(long difference) => time.GetElapsedTime(0, difference);
+
     /// <summary>What is left until then; less than nothing if it has passed.</summary>
     public TimeSpan Until(long moment) => time.GetElapsedTime(Now, moment);
 }

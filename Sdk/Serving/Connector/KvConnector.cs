@@ -33,6 +33,7 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Channel<Notification>? _others;
     private readonly Task[] _loops;
+    private int _ending; // held ones that have ended, and whose end is not being sent yet
     private int _disposed;
 
     private KvConnector(NixlAgent agent, KvConnectorOptions options)
@@ -102,7 +103,7 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
         foreach (var held in _held.Values) held.Stop(new KvHandoverException(KvOutcome.Failed, $"The connector of '{Agent.Name}' was disposed."));
         // What was stopped quiesces by itself and is then told; the grace time of the agent bounds it.
         var patience = Clock.After(Options.ConfirmTimeout);
-        while ((!_held.IsEmpty || !_sending.IsEmpty) && Clock.Until(patience) > TimeSpan.Zero && !Agent.IsDisposed)
+        while ((!_held.IsEmpty || Volatile.Read(ref _ending) > 0 || !_sending.IsEmpty) && Clock.Until(patience) > TimeSpan.Zero && !Agent.IsDisposed)
             await Task.Delay(Options.CheckInterval, Options.TimeProvider, CancellationToken.None).ConfigureAwait(false);
         await _stop.CancelAsync().ConfigureAwait(false);
         _others?.Writer.TryComplete();
@@ -180,9 +181,17 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
 
     internal void HeldEnded(KvHeld held, KvEndMessage end)
     {
-        if (!_held.TryRemove((held.Identity, held.Access.Id), out _)) return;
-        held.Open?.Free();
-        if (held.Access.Kind == KvMessageKind.Request) Ended(isProducer: true, isPull: false, held.Reason?.Outcome ?? end.Outcome, held.Bytes, held.Began);
-        if (held.Reason?.Outcome != KvOutcome.PeerLost) Send(held.Giver, end);
+        Interlocked.Increment(ref _ending); // before it leaves the table: who disposes waits until it is in the one or the other
+        try
+        {
+            if (!_held.TryRemove((held.Identity, held.Access.Id), out _)) return;
+            held.Open?.Free();
+            if (held.Reason?.Outcome != KvOutcome.PeerLost) Send(held.Giver, end);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _ending);
+        }
+        if (held.Access.Kind == KvMessageKind.Request) Ended(isProducer: true, isPull: false, held.Reason?.Outcome ?? end.Outcome, end.Moved.Bytes, held.Began);
     }
 }

@@ -20,8 +20,12 @@ internal sealed class KvHeld
     private readonly KvConnector _connector;
     private readonly CancellationTokenSource _stop = new();
     private long _bytes;
+    private long _moving; // by the clock, while at least one WRITE was on its way
+    private long _movingSince;
+    private int _writes;
     private bool _taken;
     private bool _ended;
+    private bool _completed;
     private KvHandoverException? _reason;
 
     /// <param name="connector">Who reads its messages.</param>
@@ -63,8 +67,14 @@ internal sealed class KvHeld
 
     public long Began { get; }
 
-    /// <summary>That we have written under it.</summary>
-    public long Bytes => Interlocked.Read(ref _bytes);
+    /// <summary>That we have written under it; whole when no WRITE is on its way.</summary>
+    public KvMoved Moved
+    {
+        get
+        {
+            lock (_sync) return new KvMoved(_bytes, _connector.Clock.Elapsed(_moving));
+        }
+    }
 
     public long Deadline { get; }
 
@@ -84,7 +94,21 @@ internal sealed class KvHeld
         }
     }
 
-    public void Wrote(long bytes) => Interlocked.Add(ref _bytes, bytes);
+    /// <summary>Before a WRITE, and after it with the bytes that it has moved.</summary>
+    public void Writes()
+    {
+        lock (_sync)
+            if (_writes++ == 0) _movingSince = _connector.Clock.Now;
+    }
+
+    public void Wrote(long bytes)
+    {
+        lock (_sync)
+        {
+            _bytes += bytes;
+            if (--_writes == 0) _moving += _connector.Clock.Now - _movingSince;
+        }
+    }
 
     public bool TryTake()
     {
@@ -105,7 +129,24 @@ internal sealed class KvHeld
             _ended = !_taken;
         }
         _ = _stop.CancelAsync(); // what is registered there is users' code, too: on the thread pool
-        if (IsEnded) _connector.HeldEnded(this, new KvEndMessage(Access.Id, OutcomeToTell(reason), reason.Message, default));
+        if (IsEnded) _connector.HeldEnded(this, new KvEndMessage(Access.Id, OutcomeToTell(reason), reason.Message, default) { Moved = Moved });
+    }
+
+    /// <summary>
+    /// Everything is done. Null if it has ended so; else why not: it had to end before, and then nothing is told yet. A stop and this cannot both
+    /// win: who was told that it is completed is not told that it failed.
+    /// </summary>
+    public KvHandoverException? Complete(ReadOnlyMemory<byte> payload)
+    {
+        lock (_sync)
+        {
+            if (_completed) return null;
+            if (_reason is not null) return _reason;
+            if (_ended) return new KvHandoverException(KvOutcome.Failed, $"The hand-over '{Access.Name}' was given up before.");
+            _ended = _completed = true;
+        }
+        _connector.HeldEnded(this, new KvEndMessage(Access.Id, KvOutcome.Completed, "", payload));
+        return null;
     }
 
     /// <summary>Our transports cannot touch the blocks any more. Again: no effect.</summary>
@@ -116,7 +157,7 @@ internal sealed class KvHeld
             if (_ended) return;
             _ended = true;
         }
-        _connector.HeldEnded(this, new KvEndMessage(Access.Id, outcome, reason, payload));
+        _connector.HeldEnded(this, new KvEndMessage(Access.Id, outcome, reason, payload) { Moved = Moved });
     }
 
     internal static KvOutcome OutcomeToTell(KvHandoverException reason) =>

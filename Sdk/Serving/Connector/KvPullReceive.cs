@@ -40,7 +40,9 @@ internal sealed class KvPullReceive : KvReceive
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, offer.Stopped);
         try
         {
+            var began = Connector.Clock.Now;
             await ReadGroupsAsync(rank, stop.Token).ConfigureAwait(false);
+            if (Moved[rank].Bytes > 0) Moved[rank] = Moved[rank] with { Time = Connector.Clock.Since(began) };
             Payloads[rank] = offer.Access.Payload;
             offer.End(KvOutcome.Completed, "", default);
             return null;
@@ -94,6 +96,7 @@ internal sealed class KvPullReceive : KvReceive
         var result = await Post(rank, group, layer, cancellationToken).ConfigureAwait(false);
         var (first, wanted, part) = (Leases[group].CachedBlocks, Wanted(group), PartOf(rank, group));
         pull.Arrived(result, layer == AllLayers ? part.Whole(first, wanted) : part.Whole(part.Layers.AsSpan().IndexOf(layer), 1, first, wanted));
+        lock (Sync) Moved[rank] = Moved[rank] with { Bytes = Moved[rank].Bytes + result.Bytes };
         LookAtLayers();
     }
 

@@ -75,12 +75,15 @@ public sealed partial class KvPush
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(_held.Stopped, _abort.Token, cancellationToken);
             var push = lease.BeginPush();
+            var bytes = 0L;
+            _held.Writes();
             try
             {
-                _held.Wrote((await Post(index, layer, target, lease, stop.Token).ConfigureAwait(false)).Bytes);
+                bytes = (await Post(index, layer, target, lease, stop.Token).ConfigureAwait(false)).Bytes;
             }
             finally
             {
+                _held.Wrote(bytes);
                 push.Quiesced(); // the post's outcome has waited for that
             }
         }

@@ -92,12 +92,9 @@ public sealed partial class KvPush : IAsyncDisposable
     {
         if (payload.Length > MaxPayload) throw new ArgumentException($"{payload.Length} bytes are more than the {MaxPayload} that go with the end of a hand-over.", nameof(payload));
         await CloseAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
-        var failure = _held.Reason ?? _failure;
-        if (failure is null)
-        {
-            _held.End(KvOutcome.Completed, "", payload);
-            return;
-        }
+        var failure = _failure ?? _held.Complete(payload);
+        if (failure is null) return;
+        failure = _held.Reason ?? failure;
         TellFailure(failure);
         throw failure;
     }

@@ -56,7 +56,7 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
         if (end.Outcome != KvOutcome.Completed && !Recomputes)
             Fail(new KvHandoverException(end.Outcome, $"'{link.Peer.Name}' ended the hand-over '{Name}' ({end.Outcome}): {end.Reason}") { Peer = link.Peer.Name });
         else
-            Payloads[Array.IndexOf(_links, link)] = end.Payload;
+            (Payloads[Array.IndexOf(_links, link)], Moved[Array.IndexOf(_links, link)]) = (end.Payload, end.Moved);
     }
 
     void IKvLinkOwner.Closed(KvLink link) => CountDown();

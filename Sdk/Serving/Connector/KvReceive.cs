@@ -30,6 +30,7 @@ public abstract class KvReceive : IDisposable
         Source = source;
         Leases = leases;
         Payloads = new ReadOnlyMemory<byte>[source.Ranks.Count];
+        Moved = new KvMoved[source.Ranks.Count];
         // A failure that nobody asks for is none of the finalizer's business.
         _completion.Task.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
@@ -46,6 +47,8 @@ public abstract class KvReceive : IDisposable
     private protected KvSource Source { get; }
 
     private protected ReadOnlyMemory<byte>[] Payloads { get; }
+
+    private protected KvMoved[] Moved { get; }
 
     /// <summary>When it is given up, by the connector's clock.</summary>
     internal long Deadline { get; }
@@ -137,10 +140,10 @@ public abstract class KvReceive : IDisposable
         {
             if (!_completion.TrySetException(reason)) return;
         }
-        Count(reason is IncompleteArrivalException ? null : (reason as KvHandoverException)?.Outcome ?? KvOutcome.Failed, 0);
         Stop(reason);
         foreach (var lease in Leases) lease.Dispose();
         LookAtLayers();
+        Count(reason is IncompleteArrivalException ? null : (reason as KvHandoverException)?.Outcome ?? KvOutcome.Failed, 0);
     }
 
     /// <summary>Completes when no peer and no transport of ours can touch the blocks.</summary>
@@ -161,7 +164,7 @@ public abstract class KvReceive : IDisposable
                 var arrival = arrivals[group] = Leases[group].GetArrival();
                 if (arrival.IsComplete || !Recomputes) Leases[group].MarkReady(arrival);
             }
-            var received = new KvReceived(arrivals, Payloads);
+            var received = new KvReceived(arrivals, Payloads) { Moved = Moved };
             bool first;
             lock (Sync) first = _completion.TrySetResult(received);
             if (first) Count(received.IsComplete ? KvOutcome.Completed : null, received.IsComplete ? BytesWanted() : 0);

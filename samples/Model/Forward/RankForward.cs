@@ -103,14 +103,15 @@ internal sealed class RankForward : IDisposable
         RowParallel(weights.Down, _gate, ReduceStage.FeedForward, count);
     }
 
-    /// <summary>The final norm and the output matrix, for the last tokens of chunks alone; the vocabulary is dealt out among the ranks.</summary>
+    /// <summary>The final norm and the output matrix, for those tokens alone whose logits are wanted; the vocabulary is dealt out among the ranks.</summary>
     private void Logits(StepBatch batch)
     {
         foreach (ref readonly var chunk in batch.AllChunks)
-            if (chunk.LogitsRow >= 0)
-                Kernels.RmsNorm(_x.Row(chunk.FirstRow + chunk.Count - 1), _model.Weights.Norm.Row(0), _model.Config.NormEpsilon, _last.Row(chunk.LogitsRow));
+            for (var i = 0; i < chunk.LogitsCount; i++)
+                Kernels.RmsNorm(
+                    _x.Row(chunk.FirstRow + chunk.Count - chunk.LogitsCount + i), _model.Weights.Norm.Row(0), _model.Config.NormEpsilon, _last.Row(chunk.LogitsRow + i));
         var (first, count) = _spec.Part(_model.Config.VocabularySize);
-        LinearKernel.Run(_model.Weights.Head.RowsOf(first, count), _last.RowsOf(0, batch.LogitsRows), _logits.View().ColumnsOf(first, count));
+        LinearKernel.Run(_model.Weights.Head.RowsOf(_model.Weights.HeadIsPart ? 0 : first, count), _last.RowsOf(0, batch.LogitsRows), _logits.View().ColumnsOf(first, count));
     }
 
     private void Norm(Matrix weight, int count)
@@ -120,17 +121,17 @@ internal sealed class RankForward : IDisposable
 
     /// <summary>This rank's rows of a weight [out, in]: its share of the outputs, from the whole input.</summary>
     private void ColumnParallel(Matrix weight, Matrix y, int count) =>
-        LinearKernel.Run(weight.RowsOf(_spec.Rank * y.Columns, y.Columns), _normed.RowsOf(0, count), y.RowsOf(0, count));
+        LinearKernel.Run(weight.RowsOf(_model.IsShard ? 0 : _spec.Rank * y.Columns, y.Columns), _normed.RowsOf(0, count), y.RowsOf(0, count));
 
     /// <summary>This rank's columns of a weight [out, in]: a share of every output, group by group, summed over all ranks and added to x.</summary>
     private void RowParallel(Matrix weight, Matrix input, ReduceStage stage, int count)
     {
-        var width = weight.Columns / _allReduce.Groups;
+        var width = input.Columns / _allReduce.GroupsPerRank;
         for (var local = 0; local < _allReduce.GroupsPerRank; local++)
         {
             var group = (_spec.Rank * _allReduce.GroupsPerRank) + local;
             LinearKernel.Run(
-                weight.ColumnsOf(group * width, width), input.RowsOf(0, count).ColumnsOf(local * width, width), _allReduce.Partial(stage, group, count));
+                weight.ColumnsOf((_model.IsShard ? local : group) * width, width), input.RowsOf(0, count).ColumnsOf(local * width, width), _allReduce.Partial(stage, group, count));
         }
         _allReduce.AddTo(_x, stage, count);
     }

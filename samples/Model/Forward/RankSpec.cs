@@ -7,9 +7,5 @@ namespace Nixl.Sdk.Samples.Model;
 internal readonly record struct RankSpec(int Rank, int Ranks, LlamaConfig Shard)
 {
     /// <summary>This rank's part of <paramref name="count"/> rows that are dealt out without regard to heads; the parts differ by one at most.</summary>
-    internal (int First, int Count) Part(int count)
-    {
-        int first = (int)((long)count * Rank / Ranks), end = (int)((long)count * (Rank + 1) / Ranks);
-        return (first, end - first);
-    }
+    internal (int First, int Count) Part(int count) => WeightTensor.Part(count, Rank, Ranks);
 }

@@ -17,7 +17,7 @@ public sealed class StepBatch
     /// <summary>Chunks in the batch.</summary>
     public int Chunks => _chunks.Count;
 
-    /// <summary>Chunks whose logits are wanted.</summary>
+    /// <summary>Rows of logits that are wanted: one for each such chunk, or one for each of its tokens.</summary>
     public int LogitsRows { get; private set; }
 
     /// <summary>Adds a chunk whose blocks have the same ids on every rank.</summary>
@@ -38,11 +38,17 @@ public sealed class StepBatch
     public int Add(ReadOnlySpan<int> tokens, int position, IReadOnlyList<ReadOnlyMemory<int>> blockTables, bool wantsLogits)
     {
         ArgumentNullException.ThrowIfNull(blockTables);
-        var row = wantsLogits ? LogitsRows++ : -1;
-        _chunks.Add(new SequenceChunk(_tokens.Count, tokens.Length, position, blockTables, row));
-        _tokens.AddRange(tokens);
-        return row;
+        return AddChunk(tokens, position, blockTables, wantsLogits ? 1 : 0);
     }
+
+    /// <summary>Adds a chunk of which the logits after every token are wanted: what verifies tokens that somebody else has guessed.</summary>
+    /// <inheritdoc cref="Add(ReadOnlySpan{int}, int, ReadOnlyMemory{int}, bool)"/>
+    /// <param name="tokens">At least one token.</param>
+    /// <param name="position">Position of the first; those before it are in the cache already.</param>
+    /// <param name="blockTable">The sequence's blocks: position p lies in block <c>blockTable[p / BlockTokens]</c>.</param>
+    /// <returns>The row of the logits after the first token in <see cref="BatchRunner.Logits"/>; those after the others follow.</returns>
+    public int AddForAllLogits(ReadOnlySpan<int> tokens, int position, ReadOnlyMemory<int> blockTable) =>
+        AddChunk(tokens, position, [blockTable], tokens.Length);
 
     /// <summary>Empties it.</summary>
     public void Clear()
@@ -52,13 +58,26 @@ public sealed class StepBatch
         LogitsRows = 0;
     }
 
+    private int AddChunk(ReadOnlySpan<int> tokens, int position, IReadOnlyList<ReadOnlyMemory<int>> blockTables, int logits)
+    {
+        var row = logits > 0 ? LogitsRows : -1;
+        LogitsRows += logits;
+        _chunks.Add(new SequenceChunk(_tokens.Count, tokens.Length, position, blockTables, row, logits));
+        _tokens.AddRange(tokens);
+        return row;
+    }
+
     internal ReadOnlySpan<SequenceChunk> AllChunks => CollectionsMarshal.AsSpan(_chunks);
 
     internal ReadOnlySpan<int> AllTokens => CollectionsMarshal.AsSpan(_tokens);
 }
 
-/// <summary>One sequence's part of a batch: rows [FirstRow, +Count) of every activation.</summary>
-internal readonly record struct SequenceChunk(int FirstRow, int Count, int Position, IReadOnlyList<ReadOnlyMemory<int>> BlockTables, int LogitsRow)
+/// <summary>
+/// One sequence's part of a batch: rows [FirstRow, +Count) of every activation, and rows [LogitsRow, +LogitsCount) of the logits, which are
+/// those after its last tokens.
+/// </summary>
+internal readonly record struct SequenceChunk(
+    int FirstRow, int Count, int Position, IReadOnlyList<ReadOnlyMemory<int>> BlockTables, int LogitsRow, int LogitsCount)
 {
     /// <summary>The blocks on one rank.</summary>
     internal ReadOnlyMemory<int> TableOf(int rank) => BlockTables.Count == 1 ? BlockTables[0] : BlockTables[rank];

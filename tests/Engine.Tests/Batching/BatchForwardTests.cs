@@ -26,7 +26,11 @@ public sealed class BatchForwardTests
         var alone = sequences.Select(tokens => Alone(test, tokens)).ToArray();
 
         using var memory = new RankMemory(test.Config, ranks, Blocks);
-        using var runner = new BatchRunner(test.Model, memory.Caches, maxTokens: 48, maxLogits: 8);
+        // With weights shared by all ranks, or with each rank's own.
+        var shards = Enumerable.Range(0, seed % 2 == 0 ? ranks : 0).Select(rank => LlamaModel.Load(test.Folder, rank, ranks)).ToArray();
+        using var runner = shards.Length > 0
+            ? new BatchRunner(shards, memory.Caches, maxTokens: 48, maxLogits: 24)
+            : new BatchRunner(test.Model, memory.Caches, maxTokens: 48, maxLogits: 24);
         var blocks = new BlockAllocator(Blocks, seed);
         var tables = sequences.Select(tokens => Take(blocks, memory.Caches[0].BlocksFor(tokens.Length))).ToArray();
         var done = new int[sequences.Length];
@@ -39,7 +43,15 @@ public sealed class BatchForwardTests
             {
                 var count = Math.Min(random.Next(2) == 0 ? 1 : random.Next(1, 30), Math.Min(48 - batch.Tokens, sequences[i].Length - done[i]));
                 if (count <= 0 || random.Next(4) == 0) continue;
-                var row = batch.Add(sequences[i].AsSpan(done[i], count), done[i], tables[i], wantsLogits: random.Next(3) > 0);
+                var tokens = sequences[i].AsSpan(done[i], count);
+                if (batch.LogitsRows + count <= runner.MaxLogits && random.Next(2) == 0)
+                {
+                    var first = batch.AddForAllLogits(tokens, done[i], tables[i]);
+                    for (var t = 0; t < count; t++) wanted.Add((i, done[i] + t, first + t));
+                    done[i] += count;
+                    continue;
+                }
+                var row = batch.Add(tokens, done[i], tables[i], wantsLogits: batch.LogitsRows < runner.MaxLogits && random.Next(3) > 0);
                 done[i] += count;
                 if (row >= 0) wanted.Add((i, done[i] - 1, row));
             }
@@ -49,6 +61,33 @@ public sealed class BatchForwardTests
                 Assert.True(SameBits(alone[sequence][position], runner.Logits(row)), $"sequence {sequence}, position {position} differs");
         }
         Assert.Equal(sequences.Sum(tokens => tokens.Length), runner.TokensComputed);
+        foreach (var shard in shards) shard.Dispose();
+    }
+
+    [Fact]
+    public void A_rank_is_not_given_the_weights_of_another()
+    {
+        using var test = TestModel.Create(heads: 8, kvHeads: 4, feedForward: 72);
+        using LlamaModel first = LlamaModel.Load(test.Folder, 0, 2), second = LlamaModel.Load(test.Folder, 1, 2);
+        using var memory = new RankMemory(test.Config, 2, 4);
+        Assert.Contains("rank 1 of 2", Assert.Throws<ArgumentException>(() => new BatchRunner([second, first], memory.Caches, 8, 1)).Message, StringComparison.Ordinal);
+        using var other = TestModel.Create(heads: 8, kvHeads: 4, feedForward: 72, ropeTheta: 1);
+        Assert.Contains("another configuration", Assert.Throws<ArgumentException>(() => new BatchRunner([first, other.Model], memory.Caches, 8, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("1 models", Assert.Throws<ArgumentException>(() => new BatchRunner([first], memory.Caches, 8, 1)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Weights_that_are_not_there_yet_give_no_logits()
+    {
+        using var test = TestModel.Create();
+        using var empty = LlamaModel.Allocate(test.Config);
+        using var memory = new RankMemory(test.Config, 1, 4);
+        using var runner = new BatchRunner([empty], memory.Caches, 8, 1);
+        int[] table = [0];
+        var batch = new StepBatch();
+        batch.Add([1, 2], 0, table, wantsLogits: true);
+        runner.Run(batch);
+        Assert.Throws<ArithmeticException>(() => Greedy.Choose(runner.Logits(0)));
     }
 
     [Fact]

@@ -135,7 +135,8 @@ public sealed class EngineKillTests
         EngineKv.Fill(engines.Pool, 3, others.Blocks);
         await old.AskAsync("finish", "finished"); // into blocks that nobody else has
         await Deadlines.UntilAsync(() => engines.BlockPool.Snapshot().Free == EngineProcesses.PromptBlocks, "its own word frees them");
-        Assert.Equal((2, 0), (engines.BlockPool.Snapshot().RefusedGivenUp, engines.Connector.Snapshot().Given)); // and its two layers were served to nobody
+        Assert.True(engines.BlockPool.Snapshot().RefusedGivenUp >= 2, "its two layers were served to somebody"); // and its heartbeats, if it takes long
+        await Deadlines.UntilAsync(() => engines.Connector.Snapshot().Given == 0, "its access has ended");
         Assert.Null(EngineKv.Difference(engines.Pool, 3, others.Blocks));
         others.Dispose();
         await engines.AllFreeAsync();

@@ -40,7 +40,11 @@ internal sealed record KvHeartbeatMessage(ulong[] Ids) : KvMessage(KvMessageKind
 /// <param name="Outcome">How.</param>
 /// <param name="Reason">Why, in words; empty after success.</param>
 /// <param name="Payload">The engine's own bytes.</param>
-internal sealed record KvEndMessage(ulong Id, KvOutcome Outcome, string Reason, ReadOnlyMemory<byte> Payload) : KvMessage(KvMessageKind.End);
+internal sealed record KvEndMessage(ulong Id, KvOutcome Outcome, string Reason, ReadOnlyMemory<byte> Payload) : KvMessage(KvMessageKind.End)
+{
+    /// <summary>What its holder has moved; in microseconds at most a day.</summary>
+    public KvMoved Moved { get; init; }
+}
 
 /// <summary>The owner asks for the end of an access.</summary>
 /// <param name="Id">The access.</param>

@@ -49,6 +49,8 @@ internal static class KvMessageCodec
                 writer.U8((byte)end.Outcome);
                 writer.Text(end.Reason, KvMessageFormat.MaxReason);
                 writer.Bytes(end.Payload.Span);
+                writer.Number(end.Moved.Bytes);
+                writer.Number((long)end.Moved.Time.TotalMicroseconds);
                 break;
             case KvCancelMessage cancel:
                 writer.U64(cancel.Id);
@@ -174,7 +176,10 @@ internal static class KvMessageCodec
     private static KvEndMessage? ReadEnd(ref KvMessageReader reader)
     {
         var (id, outcome) = (reader.U64(), (KvOutcome)reader.U8());
-        var end = new KvEndMessage(id, outcome, reader.Text(KvMessageFormat.MaxReason), reader.Bytes().ToArray());
+        var end = new KvEndMessage(id, outcome, reader.Text(KvMessageFormat.MaxReason), reader.Bytes().ToArray())
+        {
+            Moved = new KvMoved(reader.Number(), TimeSpan.FromMicroseconds(reader.Number((long)KvMessageFormat.LongestTime.TotalMicroseconds))),
+        };
         return outcome is KvOutcome.Completed or KvOutcome.Cancelled or KvOutcome.Failed or KvOutcome.Refused ? end : null;
     }
 

@@ -107,11 +107,14 @@ public sealed class GroupTests
         var receives = write is null ? await PullAsync(fleet, own, request) : await PushAsync(fleet, own, request, write, (rank, receive) => Expect(rank, receive));
         for (var rank = 0; rank < receives.Count; rank++)
         {
-            await receives[rank].WaitAsync().SoonAsync();
+            var received = await receives[rank].WaitAsync().SoonAsync();
             if (write is null) Expect(rank, receives[rank]);
             Assert.All(receives[rank].Leases, static lease => Assert.Equal(BlockState.Ready, lease.State));
             Assert.Equal(cached, receives[rank].Leases.Select(static lease => lease.CachedBlocks));
             fleet.AssertHolds(rank, expected[rank]);
+            var wanted = fleet.Pools.Targets[rank].Plan.Groups.Select((plan, group) => plan.BytesPerBlock * (blocks[group] - cached[group])).Sum();
+            Assert.Equal(wanted, received.MovedInAll.Bytes);
+            Assert.True(received.MovedInAll.Time > TimeSpan.Zero == wanted > 0, $"{wanted} bytes in {received.MovedInAll.Time}");
             receives[rank].Dispose();
         }
         foreach (var lease in own.SelectMany(static leases => leases)) lease.Dispose();

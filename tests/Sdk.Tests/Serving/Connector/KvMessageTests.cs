@@ -15,7 +15,7 @@ public sealed class KvMessageTests
         new KvAccessMessage(KvMessageKind.Offer, 1, "a", "b", "c", TimeSpan.Zero, TimeSpan.FromDays(1), [], default),
         new KvWroteMessage(9, 2, [new ArrivalRun(0, 3, 5, 6, 0, 4096), new ArrivalRun(1, 1, int.MaxValue, 1, 7, long.MaxValue)]),
         new KvHeartbeatMessage([1, ulong.MaxValue]),
-        new KvEndMessage(3, KvOutcome.Failed, "because", new byte[] { 9 }),
+        new KvEndMessage(3, KvOutcome.Failed, "because", new byte[] { 9 }) { Moved = new KvMoved(long.MaxValue, TimeSpan.FromDays(1)) },
         new KvCancelMessage(4),
         new KvAskMessage(5, KvMessageKind.Offer, "kv", "pool.2"),
         new KvAnswerMessage(6, KvAnswer.NotYet),

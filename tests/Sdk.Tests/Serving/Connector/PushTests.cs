@@ -122,6 +122,7 @@ public sealed class PushTests
         await push.CompleteAsync();
         var error = await Assert.ThrowsAsync<IncompleteArrivalException>(() => receive.WaitAsync().SoonAsync());
         Assert.Contains("layer 1", error.Message, StringComparison.Ordinal);
+        await Deadlines.UntilAsync(() => fleet.TargetBlockPools[0].Snapshot().Free == ServingFleet<SplitKv, SplitKv>.TargetBlocks, "its blocks are given up"); // at that moment
         Assert.Throws<ObjectDisposedException>(() => receive.Leases[0].Blocks.Length);
         await fleet.AssertAllEndedAsync();
     }

@@ -193,7 +193,7 @@ public sealed class PeerLinkTests
         prefill.LinkTo(decode.Agent, Quick, consumes: false);
         var link = decode.LinkTo(prefill.Agent, Quick, produces: false);
         await link.WaitConnectedAsync(Deadlines.Soon);
-        using var receive = await decode.Consumer.RequestAsync(link.Source!, new KvRequest("r", new KvRequestBlocks(3)));
+        using var receive = await decode.Consumer.RequestAsync(link.Source!, new KvRequest("r", new KvRequestBlocks(3)) { Timeout = TimeSpan.FromMinutes(10) }); // no deadline helps
         await using var requests = prefill.Producer.ReadRequestsAsync().GetAsyncEnumerator();
         Assert.True(await requests.MoveNextAsync().SoonAsync());
         decode.Agent.Invalidate(link.Source!.Ranks[0].Remote);
