@@ -145,7 +145,7 @@ internal sealed class KvHeld
             if (_ended) return new KvHandoverException(KvOutcome.Failed, $"The hand-over '{Access.Name}' was given up before.");
             _ended = _completed = true;
         }
-        _connector.HeldEnded(this, new KvEndMessage(Access.Id, KvOutcome.Completed, "", payload));
+        _connector.HeldEnded(this, new KvEndMessage(Access.Id, KvOutcome.Completed, "", payload) { Moved = Moved });
         return null;
     }
 
