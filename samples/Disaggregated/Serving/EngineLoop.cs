@@ -134,6 +134,8 @@ internal sealed class EngineLoop : IDisposable
             while (!_stopping)
             {
                 while (_posted.TryDequeue(out var action)) action();
+                // Tokens that were told wait for a thread that sends them, often on this very core; a step is long.
+                Thread.Yield();
                 var started = Stopwatch.GetTimestamp();
                 var result = _core.Step();
                 if (result is { PromptTokens: 0, Tokens: > 0 }) Decoded?.Invoke(result.Tokens, Stopwatch.GetElapsedTime(started));
