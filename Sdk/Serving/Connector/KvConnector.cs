@@ -151,7 +151,13 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
         if (!IsDisposed && !_exited.ContainsKey(link.Identity)) return;
         NeverSent(link);
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        throw Lost(link.Peer, null, "has exited");
+        ThrowIfExited(link.Peer);
+    }
+
+    /// <exception cref="KvHandoverException">The peer has exited.</exception>
+    internal void ThrowIfExited(RemoteAgent peer)
+    {
+        if (_exited.ContainsKey(PeerIdentity.Of(peer))) throw Lost(peer, null, "has exited");
     }
 
     /// <summary>An access of which no peer was ever told.</summary>

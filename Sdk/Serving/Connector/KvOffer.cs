@@ -82,6 +82,7 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
         catch
         {
             foreach (var grant in grants) grant.Lease.Pool.Confirm(grant.Token, peer); // of which it was never told
+            _connector.ThrowIfExited(consumer.Remote); // the pool refuses those, too
             throw;
         }
         var link = _link = new KvLink(KvConnector.DrawId(), consumer.Remote, this, [.. grants]);

@@ -90,6 +90,7 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
             catch
             {
                 foreach (var given in grants) given.Lease.Pool.Confirm(given.Token, PeerIdentity.Of(remote.Remote)); // of which it was never told
+                Connector.ThrowIfExited(remote.Remote); // the pool refuses those, too; blocks may have been waited for since the source was taken
                 throw;
             }
             grants.Add(grant);

@@ -46,6 +46,9 @@ internal sealed class EngineCore : IDisposable
     /// <summary>Sequences that take part in steps, or will in a moment.</summary>
     internal int Running => _scheduler.Running;
 
+    /// <summary>Tokens of prompts that are still to be computed; what waiting ones will find cached is in it.</summary>
+    internal long QueuedTokens => _scheduler.QueuedTokens;
+
     /// <summary>Who waits for blocks and is the next to get some; null if nobody lacks any.</summary>
     internal Sequence? ShortOfBlocks => _scheduler.ShortOfBlocks is { State: SequenceState.Waiting } next ? next : null;
 

@@ -15,6 +15,9 @@ internal sealed class Scheduler(EngineCoreOptions options, SequenceBlocks blocks
 
     internal int Running => _running.Count + _arrived.Count;
 
+    /// <summary>Tokens of prompts that are still to be computed; what waiting ones will find cached is in it.</summary>
+    internal long QueuedTokens => _waiting.Sum(sequence => (long)sequence.PendingTokens) + _running.Sum(sequence => sequence.PendingTokens > 1 ? (long)sequence.PendingTokens : 0);
+
     /// <summary>Who waits for blocks and is the next to get some; null if nobody lacks any.</summary>
     internal Sequence? ShortOfBlocks { get; private set; }
 

@@ -24,6 +24,7 @@ internal sealed class EngineLoop : IDisposable
     private readonly Thread _thread;
     private TaskCompletionSource _turn = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _shortSince = long.MaxValue; // who came later waits
+    private long _queuedTokens;
     private volatile bool _stopping;
     private bool _closed;
 
@@ -45,6 +46,9 @@ internal sealed class EngineLoop : IDisposable
 
     /// <summary>Sequences without blocks, and those in the steps; as of the last step.</summary>
     internal (int Waiting, int Running) Load { get; private set; }
+
+    /// <summary>Tokens of prompts that are still to be computed here; as of the last step.</summary>
+    internal long QueuedTokens => Interlocked.Read(ref _queuedTokens);
 
     internal void Start() => _thread.Start();
 
@@ -141,6 +145,7 @@ internal sealed class EngineLoop : IDisposable
                 if (result is { PromptTokens: 0, Tokens: > 0 }) Decoded?.Invoke(result.Tokens, Stopwatch.GetElapsedTime(started));
                 Tell(result);
                 Load = (_core.Waiting, _core.Running);
+                Interlocked.Exchange(ref _queuedTokens, _core.QueuedTokens);
                 LetInTurn(_core.ShortOfBlocks?.Spec.Order ?? long.MaxValue);
                 if (result.IsIdle && _posted.IsEmpty && !_stopping) _wake.WaitOne(_core.Waiting > 0 ? BlocksMayBeBack : Idle);
             }

@@ -19,6 +19,7 @@ internal static class PrefillChoice
         var advice = engine.Advisor.Advise(connected[0].Name, new KvPrompt(tokens)
         {
             LocalCachedTokens = cached,
+            LocalQueuedTokens = engine.Loop.QueuedTokens,
             RemoteQueuedTokens = connected[0].AskedTokens,
             RunningSequences = engine.Loop.Load.Running,
         });

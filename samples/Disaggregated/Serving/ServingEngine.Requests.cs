@@ -69,7 +69,8 @@ internal sealed partial class ServingEngine
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
-            // The engine ends.
+            // The engine ends, or computes no more and is still connected.
+            rank.Producer!.Dispose(); // whoever asks now is refused at once
         }
     }
 

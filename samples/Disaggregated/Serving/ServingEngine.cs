@@ -165,9 +165,13 @@ internal sealed partial class ServingEngine : IServingEngine
         await _stopping.CancelAsync();
         await Task.WhenAll([.. open, .. _reading]);
         await Peers.DisposeAsync();
+        // Before the memory goes: of ranks one of which has failed another may still compute on it.
+        await Task.Run(() =>
+        {
+            Loop.Dispose();
+            _core.Dispose();
+        });
         foreach (var rank in Ranks) await rank.DisposeAsync();
-        Loop.Dispose();
-        _core.Dispose();
         Advisor.Dispose();
         await _exchange.DisposeAsync();
     }

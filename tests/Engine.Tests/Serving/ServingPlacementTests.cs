@@ -36,6 +36,34 @@ public sealed class ServingPlacementTests
         await bench.AssertQuietAsync();
     }
 
+    [Fact]
+    public async Task Prompts_that_wait_here_count_against_here()
+    {
+        await using var bench = new ServingBench();
+        await bench.StartAsync("p", EngineRole.Prefill);
+        var decode = await bench.StartAsync("d", EngineRole.Decode, 1, options => options with { Blocks = 16, Placement = KvAdvisorMode.Auto });
+        await bench.ConnectAsync();
+        // Alike, and the way is as good as free: only the queue speaks for there.
+        decode.Advisor.ObserveLocalPrefill(100, TimeSpan.FromSeconds(1));
+        decode.Advisor.ObserveRemotePrefill("p", 100, TimeSpan.FromSeconds(1.1));
+        decode.Advisor.ObserveTransfer("p", 1 << 30, TimeSpan.FromMilliseconds(1));
+        var waiting = bench.Request(ServingBench.Prompt(120, 1), 4);
+        var request = bench.Request(ServingBench.Prompt(110, 2), 4, "p");
+        Task<List<EngineEvent>> first, second;
+        using (decode.Ranks[0].Blocks.TryReserve(12))
+        {
+            first = ServingBench.AskAsync(decode, waiting);
+            await ServingBench.UntilAsync(() => decode.Loop.QueuedTokens == waiting.Prompt.Length, () => $"{decode.Loop.QueuedTokens} tokens wait");
+            second = ServingBench.AskAsync(decode, request);
+            await ServingBench.UntilAsync(() => decode.GetStatus().Prefills.Count == 2, () => "nothing was decided");
+        }
+        bench.AssertAnswer(waiting, await first);
+        bench.AssertAnswer(request, await second);
+        Assert.Equal("p", Assert.Single((await second).OfType<PrefillEvent>()).Engine);
+        Assert.Equal(0, decode.Loop.QueuedTokens);
+        await bench.AssertQuietAsync();
+    }
+
     [Theory]
     [InlineData(KvAdvisorMode.AlwaysLocal, 5)]
     [InlineData(KvAdvisorMode.AlwaysRemote, 5)]

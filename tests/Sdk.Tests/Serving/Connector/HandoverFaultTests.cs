@@ -159,6 +159,27 @@ public sealed class HandoverFaultTests
     }
 
     [Fact]
+    public async Task Whom_it_asks_after_its_exit_is_lost_and_no_block_is_kept()
+    {
+        await using var fleet = await Fleet.CreateAsync(Backend.Fake);
+        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request);
+        await using var push = await fleet.NextAsync();
+        Assert.Equal(1, fleet.TargetConnectors[0].PeerExited(PeerIdentity.Of(fleet.Sources[0].Ranks[0].Remote)));
+        // Who has waited for blocks meanwhile has the source of before.
+        var error = await Assert.ThrowsAsync<KvHandoverException>(async () => (await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Name = "late" })).Dispose());
+        Assert.Equal(KvOutcome.PeerLost, error.Outcome);
+
+        using var offered = fleet.Compute(3)[0];
+        Assert.Equal(0, fleet.SourceConnectors[0].PeerExited(PeerIdentity.Of(fleet.Pools.Writes.First().Remote.Remote)));
+        fleet.SourceBlockPools[0].PeerExited(PeerIdentity.Of(fleet.Pools.Writes.First().Remote.Remote));
+        error = await Assert.ThrowsAsync<KvHandoverException>(async () => await fleet.Producers[0].OfferAsync(fleet.Pools.Writes.First().Remote, new KvOfferOptions("late"), [offered]));
+        Assert.Equal(KvOutcome.PeerLost, error.Outcome);
+        receive.Dispose();
+        await fleet.AssertAllEndedAsync();
+        Assert.Equal(Fleet.TargetBlocks, fleet.TargetBlockPools[0].Snapshot().Free);
+    }
+
+    [Fact]
     public async Task Late_and_foreign_messages_are_counted_and_change_nothing()
     {
         await using var fleet = await Fleet.CreateAsync(Backend.Local);
