@@ -82,6 +82,8 @@ public sealed class WorkerTests
             [
                 (Announcement("a/b", "http://127.0.0.1:9"), "name"), (Announcement("a", "file:///etc/passwd"), "url"), (Announcement("a", "http://x/path"), "url"),
                 (Announcement("a", "http://127.0.0.1:9", role: "king"), ""), (Announcement("a", "http://127.0.0.1:9", model: ""), "model"), (JsonNode.Parse("{}")!, ""),
+                (Announcement("a", "http://127.0.0.1:9", agent: new string('a', 10_000)), "agent"), (Announcement("a", "http://127.0.0.1:9", host: new string('h', 10_000)), "host"),
+                (Announcement("a", $"http://{new string('u', 10_000)}:9"), "url"),
             ])
         {
             using var refused = await cluster.Http.PostAsJsonAsync("/workers", wrong);
@@ -178,6 +180,6 @@ public sealed class WorkerTests
         Assert.Equal(first[..3], PrefixIndex.HashesOf([.. Enumerable.Range(0, 60)], 16)); // the same beginning, the same hashes
     }
 
-    private static JsonNode Announcement(string name, string url, string role = "decode", string model = "model-1") => JsonNode.Parse(
-        $$"""{"name":"{{name}}","role":"{{role}}","incarnation":"i-2","url":"{{url}}","model":"{{model}}","ranks":[{"agent":"a","host":"h","port":1}]}""")!;
+    private static JsonNode Announcement(string name, string url, string role = "decode", string model = "model-1", string agent = "a", string host = "h") => JsonNode.Parse(
+        $$"""{"name":"{{name}}","role":"{{role}}","incarnation":"i-2","url":"{{url}}","model":"{{model}}","ranks":[{"agent":"{{agent}}","host":"{{host}}","port":1}]}""")!;
 }
