@@ -72,6 +72,29 @@ public sealed class WorkerTests
     }
 
     [Fact]
+    public async Task Metrics_forget_what_is_no_more()
+    {
+        await using var cluster = await Cluster.StartAsync();
+        await cluster.AddAsync(("decode-0", EngineRole.Decode));
+        var peer = await cluster.AddAsync(new ScriptedEngine("prefill-0", EngineRole.Prefill));
+        var turning = await cluster.AddAsync(new ScriptedEngine("turning", EngineRole.Prefill));
+        await cluster.AliveAsync();
+        var metrics = await cluster.Http.GetStringAsync("/metrics");
+        Assert.Contains("nixl_engine_up{engine=\"turning\",role=\"prefill\"} 1", metrics, StringComparison.Ordinal);
+        Assert.Contains("nixl_engine_received_bytes{engine=\"decode-0\",from=\"prefill-0\"}", metrics, StringComparison.Ordinal);
+        await peer.LeaveAsync();
+        await turning.StopAnnouncingAsync();
+        await turning.KillAsync();
+        var turned = await cluster.AddAsync(new ScriptedEngine("turning", EngineRole.Decode));
+        await Wait.UntilAsync(() => cluster.Find(turned) is { TakesRequests: true }
+            && cluster.Router.Context.Workers.Workers.All(worker => worker.Status?.Peers.Length == 0), "it is another engine now, and all know it");
+        metrics = await cluster.Http.GetStringAsync("/metrics");
+        Assert.Contains("nixl_engine_up{engine=\"turning\",role=\"decode\"} 1", metrics, StringComparison.Ordinal);
+        Assert.DoesNotContain("nixl_engine_up{engine=\"turning\",role=\"prefill\"}", metrics, StringComparison.Ordinal);
+        Assert.DoesNotContain("from=\"prefill-0\"", metrics, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_engine_of_another_model_and_nonsense_are_refused()
     {
         await using var cluster = await Cluster.StartAsync();
