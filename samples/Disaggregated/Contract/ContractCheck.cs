@@ -6,7 +6,7 @@ internal static class ContractCheck
     /// <summary>The most tokens of a prompt, or of an answer, that are passed on at all.</summary>
     internal const int TokenLimit = 128 * 1024;
 
-    private const int NameLimit = 64, IdLimit = 128, RankLimit = 64, PrefillLimit = 64;
+    private const int NameLimit = 64, IdLimit = 128, RankLimit = 8, PrefillLimit = 64, HostLimit = 253;
 
     /// <summary>Why it is none; null if it is.</summary>
     internal static string? WhyNot(GenerateRequest request) => request switch
@@ -30,21 +30,22 @@ internal static class ContractCheck
         _ when !Enum.IsDefined(engine.Role) => "role must be prefill, decode or both.",
         { Incarnation: null or "" } or { Incarnation.Length: > IdLimit } => $"incarnation must have 1 to {IdLimit} characters.",
         _ when !IsHttp(engine.Url) => "url must be http://HOST:PORT.",
-        { Model: null or "" } or { Model.Length: > 512 } => "model must have 1 to 512 characters.",
+        { Model: null or "" } or { Model.Length: > IdLimit } => $"model must have 1 to {IdLimit} characters.",
         { Ranks: null or [] } or { Ranks.Length: > RankLimit } => $"ranks must have 1 to {RankLimit} agents.",
         _ when engine.Ranks.Any(rank => rank is { Incarnation: null or { Length: > IdLimit } }) => $"incarnation of each of ranks must have at most {IdLimit} characters.",
-        _ when engine.Ranks.Any(rank => rank is not { Agent.Length: > 0, Host.Length: > 0, Port: > 0 and <= ushort.MaxValue }) => "Each of ranks must have agent, host, and port from 1 to 65535.",
+        _ when engine.Ranks.Any(rank => rank is not { Agent.Length: > 0 and <= IdLimit, Host.Length: > 0 and <= HostLimit, Port: > 0 and <= ushort.MaxValue }) =>
+            $"Each of ranks must have agent (at most {IdLimit} characters), host (at most {HostLimit}), and port from 1 to 65535.",
         _ => null,
     };
 
     /// <summary>Whether all of a status is there; what is required in JSON may still be null.</summary>
     internal static bool IsWhole(EngineStatus? status) =>
-        status is { Name: not null, Incarnation: not null, Queue: not null, Blocks: not null, Quarantine: { } quarantine, Peers: { } peers, Prefills: not null }
+        status is { Name.Length: <= NameLimit, Incarnation.Length: <= IdLimit, Queue: not null, Blocks: not null, Quarantine: { } quarantine, Peers: { } peers, Prefills: not null }
         && quarantine.All(entry => entry is { Peer: not null }) && peers.All(peer => peer is { Name: not null, Incarnation: not null, State: not null });
 
     internal static bool IsName(string? name) =>
         name is { Length: >= 1 and <= NameLimit } && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 
     private static bool IsHttp(string? url) =>
-        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttp && uri is { PathAndQuery: "/", UserInfo: "" };
+        url is { Length: <= HostLimit + 16 } && Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttp && uri is { PathAndQuery: "/", UserInfo: "" };
 }

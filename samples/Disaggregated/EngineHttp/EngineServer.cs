@@ -41,7 +41,7 @@ internal sealed class EngineServer : IAsyncDisposable
                 if (status.Ready && !status.Draining) return context.Response.WriteAsync("ready");
                 return context.RefuseAsync(StatusCodes.Status503ServiceUnavailable, status.Draining ? "The engine drains." : "The engine is not warm yet.");
             });
-            await app.StartAsync(cancellation);
+            await app.ListenAsync(listen, cancellation);
             return new EngineServer(app, engine, url);
         }
         catch

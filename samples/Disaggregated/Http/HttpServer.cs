@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -31,11 +32,25 @@ internal static class HttpServer
         return builder.Build();
     }
 
+    /// <exception cref="IOException">It cannot listen there.</exception>
+    internal static async Task ListenAsync(this WebApplication app, IPEndPoint listen, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation);
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"Cannot listen on {listen}: {e.Message}.", e);
+        }
+    }
+
     /// <summary>Logs go to stderr: stdout says where a server is.</summary>
     internal static void AddLogs(ILoggingBuilder logging, bool verbose)
     {
         logging.ClearProviders().SetMinimumLevel(verbose ? LogLevel.Information : LogLevel.Warning)
             .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // a failed start is told by the exception
             .AddSimpleConsole(console => console.SingleLine = true);
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
     }

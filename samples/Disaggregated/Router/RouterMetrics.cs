@@ -65,16 +65,23 @@ internal sealed class RouterMetrics
     {
         _inFlight.WithLabels("waiting").Set(waiting);
         _inFlight.WithLabels("running").Set(running);
-        // Engines that have left are no series any more.
-        foreach (var gauge in (Gauge[])[_up, _queue, _blocks, _quarantined, _linkBytes])
-            foreach (var labels in gauge.GetAllLabelValues().ToArray())
-                if (!workers.Any(worker => worker.Name == labels[0])) gauge.RemoveLabelled(labels);
+        // Engines that have left are no series any more, nor are their former roles and peers.
+        foreach (var gauge in (Gauge[])[_queue, _blocks, _quarantined]) Keep(gauge, labels => workers.Any(worker => worker.Name == labels[0]));
+        Keep(_up, labels => workers.Any(worker => worker.Name == labels[0] && RoleOf(worker) == labels[1]));
+        Keep(_linkBytes, labels => workers.Any(worker => worker.Name == labels[0] && worker.Status?.Peers.Any(peer => peer.Name == labels[1]) == true));
         foreach (var worker in workers) Set(worker);
     }
 
+    private static void Keep(Gauge gauge, Func<string[], bool> which)
+    {
+        foreach (var labels in gauge.GetAllLabelValues().ToArray()) if (!which(labels)) gauge.RemoveLabelled(labels);
+    }
+
+    private static string RoleOf(Worker worker) => worker.Announcement.Role.ToString().ToLowerInvariant();
+
     private void Set(Worker worker)
     {
-        _up.WithLabels(worker.Name, worker.Announcement.Role.ToString().ToLowerInvariant()).Set(worker.TakesRequests ? 1 : 0);
+        _up.WithLabels(worker.Name, RoleOf(worker)).Set(worker.TakesRequests ? 1 : 0);
         if (worker.Status is not { } status) return;
         foreach (var (phase, count) in ((string, int)[])[("waiting", status.Queue.Waiting), ("running", status.Queue.Running), ("reserved", status.Queue.Reserved)])
             _queue.WithLabels(worker.Name, phase).Set(count);

@@ -39,7 +39,7 @@ internal sealed class RouterServer : IAsyncDisposable
             new CompletionRoutes(context).Map(app);
             new LiveRoutes(context, app.Lifetime).Map(app);
             Map(app, context);
-            await app.StartAsync(cancellation);
+            await app.ListenAsync(options.Listen, cancellation);
             return new RouterServer(app, context);
         }
         catch

@@ -71,6 +71,23 @@ public sealed class PageTests(PageTests.Fixture fixture) : IClassFixture<PageTes
     }
 
     [SkippableFact]
+    public async Task Many_requests_at_once_stay_where_they_are()
+    {
+        await using var cluster = await Cluster.StartAsync();
+        var engine = (await cluster.AddAsync(("decode-0", EngineRole.Decode)))[0];
+        engine.TokenTime = TimeSpan.FromMilliseconds(100);
+        var (page, problems) = await (await fixture.BrowserAsync()).OpenAsync(cluster.Router.Url);
+        await page.FillAsync("#tokens", "40");
+        await page.SelectOptionAsync("#copies", "16");
+        await page.ClickAsync("#start");
+        await Expect(page.Locator("#requests .request:visible")).ToHaveCountAsync(10);
+        await page.EvaluateAsync("document.querySelectorAll('#requests .request').forEach(row => row.classList.add('seen'))");
+        await Expect(page.Locator("#figures")).ToContainTextAsync("Complete", new() { Timeout = 60_000 });
+        await Expect(page.Locator("#requests .request.seen:visible")).ToHaveCountAsync(10);
+        Assert.Empty(problems);
+    }
+
+    [SkippableFact]
     public async Task A_failover_is_shown_and_the_answer_is_whole()
     {
         await using var cluster = await Cluster.StartAsync();

@@ -94,6 +94,29 @@ public sealed class WorkerTests
     }
 
     [Fact]
+    public async Task Metrics_forget_what_is_no_more()
+    {
+        await using var cluster = await Cluster.StartAsync();
+        await cluster.AddAsync(("decode-0", EngineRole.Decode));
+        var peer = await cluster.AddAsync(new ScriptedEngine("prefill-0", EngineRole.Prefill));
+        var turning = await cluster.AddAsync(new ScriptedEngine("turning", EngineRole.Prefill));
+        await cluster.AliveAsync();
+        var metrics = await cluster.Http.GetStringAsync("/metrics");
+        Assert.Contains("nixl_engine_up{engine=\"turning\",role=\"prefill\"} 1", metrics, StringComparison.Ordinal);
+        Assert.Contains("nixl_engine_received_bytes{engine=\"decode-0\",from=\"prefill-0\"}", metrics, StringComparison.Ordinal);
+        await peer.LeaveAsync();
+        await turning.StopAnnouncingAsync();
+        await turning.KillAsync();
+        var turned = await cluster.AddAsync(new ScriptedEngine("turning", EngineRole.Decode));
+        await Wait.UntilAsync(() => cluster.Find(turned) is { TakesRequests: true }
+            && cluster.Router.Context.Workers.Workers.All(worker => worker.Status?.Peers.Length == 0), "it is another engine now, and all know it");
+        metrics = await cluster.Http.GetStringAsync("/metrics");
+        Assert.Contains("nixl_engine_up{engine=\"turning\",role=\"decode\"} 1", metrics, StringComparison.Ordinal);
+        Assert.DoesNotContain("nixl_engine_up{engine=\"turning\",role=\"prefill\"}", metrics, StringComparison.Ordinal);
+        Assert.DoesNotContain("from=\"prefill-0\"", metrics, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_engine_of_another_model_and_nonsense_are_refused()
     {
         await using var cluster = await Cluster.StartAsync();
@@ -104,6 +127,8 @@ public sealed class WorkerTests
             [
                 (Announcement("a/b", "http://127.0.0.1:9"), "name"), (Announcement("a", "file:///etc/passwd"), "url"), (Announcement("a", "http://x/path"), "url"),
                 (Announcement("a", "http://127.0.0.1:9", role: "king"), ""), (Announcement("a", "http://127.0.0.1:9", model: ""), "model"), (JsonNode.Parse("{}")!, ""),
+                (Announcement("a", "http://127.0.0.1:9", agent: new string('a', 10_000)), "agent"), (Announcement("a", "http://127.0.0.1:9", host: new string('h', 10_000)), "host"),
+                (Announcement("a", $"http://{new string('u', 10_000)}:9"), "url"),
             ])
         {
             using var refused = await cluster.Http.PostAsJsonAsync("/workers", wrong);
@@ -200,6 +225,6 @@ public sealed class WorkerTests
         Assert.Equal(first[..3], PrefixIndex.HashesOf([.. Enumerable.Range(0, 60)], 16)); // the same beginning, the same hashes
     }
 
-    private static JsonNode Announcement(string name, string url, string role = "decode", string model = "model-1") => JsonNode.Parse(
-        $$"""{"name":"{{name}}","role":"{{role}}","incarnation":"i-2","url":"{{url}}","model":"{{model}}","ranks":[{"agent":"a","host":"h","port":1}]}""")!;
+    private static JsonNode Announcement(string name, string url, string role = "decode", string model = "model-1", string agent = "a", string host = "h") => JsonNode.Parse(
+        $$"""{"name":"{{name}}","role":"{{role}}","incarnation":"i-2","url":"{{url}}","model":"{{model}}","ranks":[{"agent":"{{agent}}","host":"{{host}}","port":1}]}""")!;
 }

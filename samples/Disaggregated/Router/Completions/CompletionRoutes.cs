@@ -61,6 +61,11 @@ internal sealed class CompletionRoutes(RouterContext router)
         {
             throw ApiException.Invalid("", $"The body is no JSON: {e.Message}", "invalid_json");
         }
+        catch (InvalidOperationException e)
+        {
+            // Half of a surrogate pair is JSON, but no text: found where a field is read.
+            throw ApiException.Invalid("", $"The body has what is no text: {e.Message}", "invalid_json");
+        }
         catch (BadHttpRequestException e)
         {
             throw new ApiException(e.StatusCode, "invalid_request_error", e.Message);

@@ -6,7 +6,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// </summary>
 internal sealed class LiveFeed
 {
-    private const int MostRequests = 60, MostLines = 200, PromptCharacters = 160;
+    private const int MostRequests = 60, MostLines = 200, PromptCharacters = 160, LineCharacters = 500;
 
     private readonly Lock _lock = new();
     private readonly Queue<RequestTrace> _requests = new();
@@ -22,7 +22,7 @@ internal sealed class LiveFeed
     {
         lock (_lock)
         {
-            _log.Enqueue((NextVersion(), new LiveLog(++_lines, Clock.Now, kind, text)));
+            _log.Enqueue((NextVersion(), new LiveLog(++_lines, Clock.Now, kind, Cut(text, LineCharacters))));
             if (_log.Count > MostLines) _log.Dequeue();
         }
     }
@@ -32,12 +32,14 @@ internal sealed class LiveFeed
     {
         lock (_lock)
         {
-            var trace = new RequestTrace(this, id, prompt.Length > PromptCharacters ? $"{prompt.AsSpan(0, PromptCharacters)}…" : prompt, promptTokens, maxTokens);
+            var trace = new RequestTrace(this, id, Cut(prompt, PromptCharacters), promptTokens, maxTokens);
             _requests.Enqueue(trace);
             if (_requests.Count > MostRequests) _requests.Dequeue();
             return trace;
         }
     }
+
+    private static string Cut(string text, int most) => text.Length > most ? $"{text.AsSpan(0, most)}…" : text;
 
     /// <summary>The requests that have changed after a version, the oldest first.</summary>
     internal LiveRequest[] RequestsSince(long version)

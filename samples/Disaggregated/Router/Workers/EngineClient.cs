@@ -14,7 +14,7 @@ internal sealed class EngineClient(HttpClient http, Uri url)
     internal static HttpClient CreateHttp() => new(new SocketsHttpHandler
     {
         ConnectTimeout = Patience, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(20), UseProxy = false, AllowAutoRedirect = false, UseCookies = false,
-    }) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };
+    }) { Timeout = System.Threading.Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = HttpServer.BodyLimit };
 
     /// <exception cref="EngineUnreachableException">No answer in time, or none that is one.</exception>
     internal Task<EngineStatus> GetStatusAsync(CancellationToken cancellation) => CallAsync("status", async token =>

@@ -1,7 +1,7 @@
 // The last requests, each with its time line: above what computes, below what is moved.
 import { byId, bytes, element, ms, setText, svg } from "./dom.js";
 
-const shown = 10;
+const kept = 60, shown = 10; // as many are kept as the router has: who was forgotten and then changes would be taken for a new one
 const rows = new Map();
 const names = { queued: "queued", prefillQueued: "waiting at", prefill: "prefill", transfer: "transfer", decode: "decode" };
 
@@ -19,11 +19,12 @@ export function showRequests(requests, full, now) {
     }
     row.request = request;
   }
-  while (rows.size > shown) {
+  while (rows.size > kept) {
     const [id, row] = rows.entries().next().value;
     row.root.remove();
     rows.delete(id);
   }
+  [...list.children].forEach((child, index) => { child.hidden = index >= shown; });
   byId("no-requests").hidden = rows.size > 0;
   for (const row of rows.values()) {
     // Those that still run grow with the clock; the others are drawn when they change.
