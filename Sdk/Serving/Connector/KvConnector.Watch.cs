@@ -31,9 +31,9 @@ public sealed partial class KvConnector
         if (change.State is PeerState.Disconnected or PeerState.Invalidated) LookAtPeers();
     }
 
-    private async Task WatchAsync()
+    private async Task WatchAsync(PeriodicTimer ticks)
     {
-        using var timer = new PeriodicTimer(Options.CheckInterval, Options.TimeProvider);
+        using var timer = ticks;
         try
         {
             while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))

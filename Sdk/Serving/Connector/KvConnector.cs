@@ -47,7 +47,8 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
         if (options.OtherNotification is not null) _others = Channel.CreateBounded<Notification>(options.MaxWaiting);
         agent.PeerStateChanged += OnPeerStateChanged;
         HandoverMetrics.Add(this);
-        _loops = [Task.Run(DispatchAsync), Task.Run(WatchAsync), Task.Run(DeliverOthersAsync)];
+        var ticks = new PeriodicTimer(options.CheckInterval, options.TimeProvider); // counts from here on, however busy the thread pool is
+        _loops = [Task.Run(DispatchAsync), Task.Run(() => WatchAsync(ticks)), Task.Run(DeliverOthersAsync)];
     }
 
     /// <summary>The agent.</summary>

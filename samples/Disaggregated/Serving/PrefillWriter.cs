@@ -22,6 +22,7 @@ internal sealed class PrefillWriter(ILookup<int, KvPush> pushes, int ranks, int 
     private readonly Channel<(int Rank, int Layer, int Positions)> _stored =
         Channel.CreateUnbounded<(int, int, int)>(new UnboundedChannelOptions { SingleReader = true });
 
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly int[,] _written = new int[ranks, layers]; // blocks
     private readonly List<Task> _writes = [];
     private int _moving; // on their way
@@ -43,10 +44,12 @@ internal sealed class PrefillWriter(ILookup<int, KvPush> pushes, int ranks, int 
     /// <summary>So many positions of a layer are in a rank's cache. From any thread, at once back.</summary>
     internal void Stored(int rank, int layer, int positions) => _stored.Writer.TryWrite((rank, layer, positions));
 
-    /// <summary>Writes until every layer of every block has been written.</summary>
+    /// <summary>Writes until every layer of every block has been written, or until a WRITE fails: the rest need not be computed then.</summary>
     /// <exception cref="NixlException">A WRITE failed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    internal async Task RunAsync(CancellationToken cancellation)
+    internal async Task RunAsync(CancellationToken cancellation) => await await Task.WhenAny(WriteAllAsync(cancellation), _failed.Task);
+
+    private async Task WriteAllAsync(CancellationToken cancellation)
     {
         var blocks = BlocksOf(promptTokens);
         for (var open = ranks * layers; open > 0;)
@@ -92,6 +95,11 @@ internal sealed class PrefillWriter(ILookup<int, KvPush> pushes, int ranks, int 
         try
         {
             await push.WriteLayerBlocksAsync(0, layer, first, count, cancellation);
+        }
+        catch (Exception e)
+        {
+            _failed.TrySetException(e);
+            throw;
         }
         finally
         {

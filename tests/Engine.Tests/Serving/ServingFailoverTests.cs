@@ -107,6 +107,34 @@ public sealed class ServingFailoverTests
     }
 
     [Fact]
+    public async Task A_write_that_fails_is_not_noticed_only_when_all_is_computed()
+    {
+        await using var bench = new ServingBench();
+        using var gate = new ManualResetEventSlim();
+        await bench.StartAsync("p", EngineRole.Prefill, 1, options => options with
+        {
+            Stored = (_, layer, positions) =>
+            {
+                if (layer == 1 && positions < 120) bench.Network.FailNext();
+                if (layer == 3) gate.Wait(ServingBench.Soon); // of the first chunk: the second is never begun
+            },
+        });
+        var decode = await bench.StartAsync("d", EngineRole.Decode);
+        await bench.ConnectAsync();
+        var request = bench.Request(ServingBench.Prompt(120, 1), 10, "p");
+        List<EngineEvent> events = [];
+        using var deadline = new CancellationTokenSource(ServingBench.Soon);
+        await foreach (var happened in decode.GenerateAsync(request, deadline.Token))
+        {
+            events.Add(happened);
+            if (happened is FailoverEvent) gate.Set();
+        }
+        bench.AssertAnswer(request, events);
+        Assert.DoesNotContain("in time", Assert.Single(events.OfType<FailoverEvent>()).Reason, StringComparison.Ordinal);
+        await bench.AssertQuietAsync();
+    }
+
+    [Fact]
     public async Task Of_one_that_dies_the_blocks_stay_in_quarantine_until_its_end_is_certain()
     {
         await using var bench = new ServingBench();

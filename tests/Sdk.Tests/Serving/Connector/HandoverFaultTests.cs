@@ -175,6 +175,7 @@ public sealed class HandoverFaultTests
         error = await Assert.ThrowsAsync<KvHandoverException>(async () => await fleet.Producers[0].OfferAsync(fleet.Pools.Writes.First().Remote, new KvOfferOptions("late"), [offered]));
         Assert.Equal(KvOutcome.PeerLost, error.Outcome);
         receive.Dispose();
+        await push.DisposeAsync(); // that life is gone for us only
         await fleet.AssertAllEndedAsync();
         Assert.Equal(Fleet.TargetBlocks, fleet.TargetBlockPools[0].Snapshot().Free);
     }
