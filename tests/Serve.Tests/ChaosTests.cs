@@ -9,7 +9,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
     public async Task After_chaos_every_answer_block_and_counter_is_right()
     {
         Skip.IfNot(File.Exists(Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", "libnixlsdk.so")), "the native library is not built");
-        var options = new ChaosOptions { Seed = 20260801, Duration = TimeSpan.FromSeconds(20) };
+        var options = new ChaosOptions { Seed = 20260801, Duration = TimeSpan.FromSeconds(15) };
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         var report = await ChaosRun.RunAsync(options, output.WriteLine, deadline.Token);
         output.WriteLine(report.ToString());

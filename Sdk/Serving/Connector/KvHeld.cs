@@ -129,7 +129,7 @@ internal sealed class KvHeld
             _ended = !_taken;
         }
         _ = _stop.CancelAsync(); // what is registered there is users' code, too: on the thread pool
-        if (IsEnded) _connector.HeldEnded(this, new KvEndMessage(Access.Id, OutcomeToTell(reason), reason.Message, default) { Moved = Moved });
+        if (IsEnded) Tell(OutcomeToTell(reason), reason.Message, default);
     }
 
     /// <summary>
@@ -145,7 +145,7 @@ internal sealed class KvHeld
             if (_ended) return new KvHandoverException(KvOutcome.Failed, $"The hand-over '{Access.Name}' was given up before.");
             _ended = _completed = true;
         }
-        _connector.HeldEnded(this, new KvEndMessage(Access.Id, KvOutcome.Completed, "", payload));
+        Tell(KvOutcome.Completed, "", payload);
         return null;
     }
 
@@ -157,8 +157,11 @@ internal sealed class KvHeld
             if (_ended) return;
             _ended = true;
         }
-        _connector.HeldEnded(this, new KvEndMessage(Access.Id, outcome, reason, payload) { Moved = Moved });
+        Tell(outcome, reason, payload);
     }
+
+    private void Tell(KvOutcome outcome, string reason, ReadOnlyMemory<byte> payload) =>
+        _connector.HeldEnded(this, new KvEndMessage(Access.Id, outcome, reason, payload) { Moved = Moved });
 
     internal static KvOutcome OutcomeToTell(KvHandoverException reason) =>
         reason.Outcome is KvOutcome.Cancelled or KvOutcome.Refused ? reason.Outcome : KvOutcome.Failed;

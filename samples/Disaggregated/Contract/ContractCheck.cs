@@ -32,6 +32,7 @@ internal static class ContractCheck
         _ when !IsHttp(engine.Url) => "url must be http://HOST:PORT.",
         { Model: null or "" } or { Model.Length: > IdLimit } => $"model must have 1 to {IdLimit} characters.",
         { Ranks: null or [] } or { Ranks.Length: > RankLimit } => $"ranks must have 1 to {RankLimit} agents.",
+        _ when engine.Ranks.Any(rank => rank is { Incarnation: null or { Length: > IdLimit } }) => $"incarnation of each of ranks must have at most {IdLimit} characters.",
         _ when engine.Ranks.Any(rank => rank is not { Agent.Length: > 0 and <= IdLimit, Host.Length: > 0 and <= HostLimit, Port: > 0 and <= ushort.MaxValue }) =>
             $"Each of ranks must have agent (at most {IdLimit} characters), host (at most {HostLimit}), and port from 1 to 65535.",
         _ => null,

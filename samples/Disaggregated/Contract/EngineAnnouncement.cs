@@ -9,13 +9,21 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <param name="Url">Where it takes requests; empty inside of the engine.</param>
 /// <param name="Model">Identity of its model's weights: engines of other models have nothing to give it.</param>
 /// <param name="Ranks">Its agents, by rank of tensor parallelism.</param>
-internal sealed record EngineAnnouncement(string Name, EngineRole Role, string Incarnation, string Url, string Model, EngineRank[] Ranks);
+internal sealed record EngineAnnouncement(string Name, EngineRole Role, string Incarnation, string Url, string Model, EngineRank[] Ranks)
+{
+    /// <summary>Its process, by which whoever started it names it when it has ended.</summary>
+    public int ProcessId { get; set; }
+}
 
 /// <summary>An agent of an engine.</summary>
 /// <param name="Agent">Its name.</param>
 /// <param name="Host">Where its metadata can be fetched.</param>
 /// <param name="Port">Where its metadata can be fetched.</param>
-internal sealed record EngineRank(string Agent, string Host, int Port);
+internal sealed record EngineRank(string Agent, string Host, int Port)
+{
+    /// <summary>The agent's incarnation, in hexadecimal: which life of it is meant.</summary>
+    public string Incarnation { get; set; } = "";
+}
 
 /// <summary>A part an engine plays.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<EngineRole>))]

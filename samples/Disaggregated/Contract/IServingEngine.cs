@@ -19,6 +19,12 @@ internal interface IServingEngine : IAsyncDisposable
     /// </summary>
     void SetPeers(IReadOnlyList<EngineAnnouncement> peers);
 
+    /// <summary>
+    /// That life of another engine is gone for certain: somebody has waited for its process. Blocks that only it could still touch come back; a
+    /// lost connection, or silence, is not enough for that.
+    /// </summary>
+    void PeerExited(EngineAnnouncement peer);
+
     /// <summary>What it does at this moment.</summary>
     EngineStatus GetStatus();
 

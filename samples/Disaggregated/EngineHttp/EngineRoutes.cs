@@ -14,6 +14,7 @@ internal sealed class EngineRoutes(IServingEngine engine, ILogger logger)
     {
         routes.MapPost("/engine/generate", GenerateAsync);
         routes.MapPut("/engine/peers", SetPeersAsync);
+        routes.MapPost("/engine/exited", ExitedAsync);
         routes.MapPost("/engine/drain", DrainAsync);
         routes.MapGet("/engine/status", context =>
             context.Response.WriteAsJsonAsync(engine.GetStatus(), ContractJson.Default.EngineStatus, cancellationToken: context.RequestAborted));
@@ -111,6 +112,18 @@ internal sealed class EngineRoutes(IServingEngine engine, ILogger logger)
             return;
         }
         engine.SetPeers(peers);
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private async Task ExitedAsync(HttpContext context)
+    {
+        if (await context.ReadBodyAsync(ContractJson.Default.EngineAnnouncement) is not { } peer) return;
+        if (ContractCheck.WhyNot(peer) is { } why)
+        {
+            await context.RefuseAsync(StatusCodes.Status400BadRequest, why);
+            return;
+        }
+        engine.PeerExited(peer);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 

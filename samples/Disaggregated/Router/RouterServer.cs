@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -62,6 +63,13 @@ internal sealed class RouterServer : IAsyncDisposable
             var left = context.Workers.Leave((string)http.Request.RouteValues["name"]!, http.Request.Query["incarnation"] is [{ } incarnation] ? incarnation : null);
             http.Response.StatusCode = left ? StatusCodes.Status204NoContent : StatusCodes.Status404NotFound;
             return Task.CompletedTask;
+        });
+        routes.MapPost("/workers/{name}/exited", async http =>
+        {
+            if (!int.TryParse(http.Request.Query["process"], NumberStyles.None, CultureInfo.InvariantCulture, out var process) || process == 0)
+                await http.RefuseAsync(StatusCodes.Status400BadRequest, "process must be the id of the process that has ended: /workers/NAME/exited?process=1234");
+            else if (await context.Workers.ExitedAsync((string)http.Request.RouteValues["name"]!, process, http.RequestAborted)) http.Response.StatusCode = StatusCodes.Status204NoContent;
+            else await http.RefuseAsync(StatusCodes.Status404NotFound, "No engine of this name and process is known here.");
         });
         routes.MapGet("/health/live", http => http.Response.WriteAsync("live"));
         routes.MapGet("/health/ready", http =>

@@ -24,11 +24,14 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(int prefill, int decode, string listen, string[] routerPart, string[] enginePart, CancellationToken cancellation)
     {
-        await using var supervisor = new Supervisor(Console.WriteLine);
+        Uri? router = null;
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
+        await using var supervisor = new Supervisor(Console.WriteLine, (name, process, stop) => TellExitAsync(http, router, name, process, stop));
         try
         {
             var line = await supervisor.StartAsync("router", () => ["router", "--listen", listen, "--end-with-stdin", .. routerPart], must: true).WaitAsync(cancellation);
             var url = new Uri(line["router ".Length..]);
+            router = url;
             listen = url.Authority; // the same one if it has to be started again
             foreach (var (role, count) in ((string, int)[])[("prefill", prefill), ("decode", decode)])
                 for (var i = 0; i < count; i++)
@@ -53,6 +56,20 @@ internal static class ServeCommand
             return 2;
         }
         return 0;
+    }
+
+    // Only who started a process knows for certain that it has ended: over a network, silence proves nothing.
+    private static async Task TellExitAsync(HttpClient http, Uri? router, string name, int process, CancellationToken cancellation)
+    {
+        if (router is null) return;
+        try
+        {
+            using var answer = await http.PostAsync(new Uri(router, $"/workers/{name}/exited?process={process}"), null, cancellation);
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            // The router itself has ended, or everything ends.
+        }
     }
 
     private static async Task WhenReadyAsync(Uri url, CancellationToken cancellation)

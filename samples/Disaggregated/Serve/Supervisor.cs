@@ -4,7 +4,8 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>Keeps processes of this program running: what dies is started again, with back-off. They end with it, also if it is killed: their stdin does.</summary>
 /// <param name="say">A line for a person. Any thread.</param>
-internal sealed class Supervisor(Action<string> say) : IAsyncDisposable
+/// <param name="exited">Hears the name and the id of each process that has ended, before it is started again.</param>
+internal sealed class Supervisor(Action<string> say, Func<string, int, CancellationToken, Task> exited) : IAsyncDisposable
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500), LongestPause = TimeSpan.FromSeconds(10), Healthy = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(8);
@@ -31,8 +32,9 @@ internal sealed class Supervisor(Action<string> say) : IAsyncDisposable
         while (!_stop.IsCancellationRequested)
         {
             var began = Stopwatch.GetTimestamp();
-            var code = await RunAsync(name, arguments(), first);
+            var (code, process) = await RunAsync(name, arguments(), first);
             if (_stop.IsCancellationRequested) break;
+            await exited(name, process, _stop.Token);
             if (must && !first.Task.IsCompleted)
             {
                 first.SetException(new EngineFailedException($"{name} ended with exit code {code} before it was there."));
@@ -46,7 +48,7 @@ internal sealed class Supervisor(Action<string> say) : IAsyncDisposable
         first.TrySetCanceled();
     }
 
-    private async Task<int> RunAsync(string name, IEnumerable<string> arguments, TaskCompletionSource<string> first)
+    private async Task<(int Code, int Process)> RunAsync(string name, IEnumerable<string> arguments, TaskCompletionSource<string> first)
     {
         using var process = OwnProgram.Start(arguments);
         var output = Task.Run(async () =>
@@ -74,7 +76,7 @@ internal sealed class Supervisor(Action<string> say) : IAsyncDisposable
             }
         }
         await output.WaitAsync(Grace).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return process.ExitCode;
+        return (process.ExitCode, process.Id);
     }
 
     /// <summary>Ends all of them, within seconds.</summary>

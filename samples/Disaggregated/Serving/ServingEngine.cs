@@ -44,8 +44,11 @@ internal sealed partial class ServingEngine : IServingEngine
         _gather = new PrefillGather(options.Timeout, BeginPrefillAsync);
         var endpoint = exchange.Endpoint!;
         Announcement = new EngineAnnouncement(
-            options.Name, options.Role, ranks[0].Agent.Incarnation.ToString("x16", CultureInfo.InvariantCulture), "", model.Identity.Revision,
-            [.. ranks.Select(rank => new EngineRank(rank.Agent.Name, endpoint.Address.ToString(), endpoint.Port))]);
+            options.Name, options.Role, Hex(ranks[0].Agent.Incarnation), "", model.Identity.Revision,
+            [.. ranks.Select(rank => new EngineRank(rank.Agent.Name, endpoint.Address.ToString(), endpoint.Port) { Incarnation = Hex(rank.Agent.Incarnation) })])
+        {
+            ProcessId = Environment.ProcessId,
+        };
     }
 
     /// <inheritdoc/>
@@ -134,6 +137,16 @@ internal sealed partial class ServingEngine : IServingEngine
     public void SetPeers(IReadOnlyList<EngineAnnouncement> peers) => Peers.Set(peers);
 
     /// <inheritdoc/>
+    public void PeerExited(EngineAnnouncement peer)
+    {
+        foreach (var there in peer.Ranks)
+        {
+            if (!ulong.TryParse(there.Incarnation, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var incarnation)) continue;
+            foreach (var rank in Ranks) rank.Connector.PeerExited(new PeerIdentity(there.Agent, incarnation));
+        }
+    }
+
+    /// <inheritdoc/>
     public void Drain()
     {
         lock (_lock) _draining = true;
@@ -158,6 +171,8 @@ internal sealed partial class ServingEngine : IServingEngine
         Advisor.Dispose();
         await _exchange.DisposeAsync();
     }
+
+    private static string Hex(ulong incarnation) => incarnation.ToString("x16", CultureInfo.InvariantCulture);
 
     internal int BlocksFor(int tokens) => (tokens + BlockTokens - 1) / BlockTokens;
 

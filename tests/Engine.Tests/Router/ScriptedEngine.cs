@@ -48,7 +48,15 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
 
     internal IReadOnlyList<EngineAnnouncement> Peers { get; private set; } = [];
 
-    public EngineAnnouncement Announcement => new(name, role, Incarnation, "", Model, [new EngineRank(name, "127.0.0.1", 1)]);
+    /// <summary>Engines that it was told are gone, by incarnation.</summary>
+    internal ConcurrentQueue<string> Exited { get; } = new();
+
+    /// <summary>A number of its own: the scripted engines live in one process.</summary>
+    internal int ProcessId { get; } = Interlocked.Increment(ref s_processes);
+
+    private static int s_processes = 1_000_000;
+
+    public EngineAnnouncement Announcement => new(name, role, Incarnation, "", Model, [new EngineRank(name, "127.0.0.1", 1)]) { ProcessId = ProcessId };
 
     /// <summary>The whole answer, with the token that ends it.</summary>
     internal static int[] AnswerTo(ReadOnlySpan<int> prompt, int maxTokens)
@@ -100,6 +108,8 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
             if (cancellation.IsCancellationRequested) Interlocked.Increment(ref _aborted);
         }
     }
+
+    public void PeerExited(EngineAnnouncement peer) => Exited.Enqueue(peer.Incarnation);
 
     public void SetPeers(IReadOnlyList<EngineAnnouncement> peers) => Peers = peers;
 

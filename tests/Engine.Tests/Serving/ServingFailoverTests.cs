@@ -44,6 +44,42 @@ public sealed class ServingFailoverTests
         await bench.AssertQuietAsync();
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Blocks_of_a_lost_engine_come_back_when_its_exit_is_known_and_not_before(int ranks)
+    {
+        await using var bench = new ServingBench();
+        using var reached = new ManualResetEventSlim();
+        using var gate = new ManualResetEventSlim();
+        var prefill = await bench.StartAsync("p", EngineRole.Prefill, ranks, options => options with
+        {
+            Stored = (_, layer, _) =>
+            {
+                if (layer != 2) return;
+                reached.Set();
+                gate.Wait(ServingBench.Soon);
+            },
+        });
+        var decode = await bench.StartAsync("d", EngineRole.Decode, ranks);
+        await bench.ConnectAsync();
+        var request = bench.Request(ServingBench.Prompt(120, 1), 10, "p");
+        var answering = ServingBench.AskAsync(decode, request);
+        await ServingBench.UntilAsync(() => reached.IsSet, () => "nothing is computed");
+        foreach (var rank in prefill.Announcement.Ranks) bench.Network.Disconnect(rank.Agent);
+        bench.AssertAnswer(request, await answering); // computed here
+        Assert.NotEmpty(decode.GetStatus().Quarantine);
+        var another = prefill.Announcement.Ranks.Select(rank => new EngineRank(rank.Agent, rank.Host, rank.Port) { Incarnation = "1" });
+        decode.PeerExited(prefill.Announcement with { Ranks = [.. another] });
+        Assert.NotEmpty(decode.GetStatus().Quarantine);
+        decode.PeerExited(prefill.Announcement);
+        Assert.Empty(decode.GetStatus().Quarantine);
+        Assert.Equal(0, decode.GetStatus().Blocks.Quarantined);
+        gate.Set();
+        await bench.StopAsync("p");
+        await bench.AssertQuietAsync();
+    }
+
     [Fact]
     public async Task A_write_that_fails_fails_over_and_the_engine_is_asked_again_the_next_time()
     {

@@ -149,12 +149,11 @@ internal sealed class ChaosRun : IAsyncDisposable
     // A run in which no cache was handed over would show nothing.
     private async Task ExpectHandoversAsync(CancellationToken cancellation)
     {
+        var sum = 0L;
         foreach (var engine in _cluster.Engines.Where(engine => engine.Spec.Role == "decode"))
-        {
-            var handovers = await engine.StatusAsync(cancellation) is { } status ? status.Peers.Sum(peer => peer.Requests) : 0;
-            Say($"{engine.Spec.Name}: {handovers} prompts came from prefill engines in its last life");
-            if (handovers == 0) _problems.Add($"{engine.Spec.Name} has had no prompt from a prefill engine in its last life, the probe included");
-        }
+            sum += await engine.StatusAsync(cancellation) is { } status ? status.Peers.Sum(peer => peer.Requests) : 0;
+        Say($"{sum} prompts came from prefill engines in the last lives of the decode engines");
+        if (sum == 0) _problems.Add("no prompt came from a prefill engine in the last lives of the decode engines, the probe included");
     }
 
     private Dictionary<string, ProcessFigures?> Figures() => _cluster.Engines.Select(engine => (engine.Spec.Name, engine.Process!.Id)).Append(("router", _cluster.Router.Id))

@@ -10,7 +10,8 @@ namespace Nixl.Sdk.Serve;
 /// <summary>An engine's place in a cluster: the same name through all its lives. One caller at a time, except <see cref="StatusAsync"/>.</summary>
 internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri router, string folder) : IAsyncDisposable
 {
-    private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+    private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(15) };
+    private static readonly TimeSpan Said = TimeSpan.FromSeconds(1);
 
     private Uri? _url;
 
@@ -31,7 +32,11 @@ internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri ro
     /// <summary>Starts it, and waits until it listens.</summary>
     internal async Task StartAsync(CancellationToken cancellation)
     {
-        if (Process is { } last) await last.DisposeAsync();
+        if (Process is { } last)
+        {
+            await last.DisposeAsync();
+            await TellExitAsync(last.Id, cancellation);
+        }
         // The proxy's address is announced, so the engine's own one has to be known before.
         var listen = Proxy is null ? "127.0.0.1:0" : $"127.0.0.1:{FreePort()}";
         List<string> arguments =
@@ -66,6 +71,19 @@ internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri ro
     {
         if (Process is { } process) await process.DisposeAsync();
         if (Proxy is not null) await Proxy.DisposeAsync();
+    }
+
+    /// <summary>
+    /// Who has waited for a process knows that it can write nothing any more, and says so: over a network nobody else does. It has to be said before the
+    /// name comes again; the answer comes when all engines have heard of it, which one that stands still delays.
+    /// </summary>
+    private async Task TellExitAsync(int process, CancellationToken cancellation)
+    {
+        var told = Http.PostAsync(new Uri(router, $"/workers/{spec.Name}/exited?process={Text(process)}"), null, CancellationToken.None);
+        await Task.WhenAny(told, Task.Delay(Said, cancellation));
+        _ = told.ContinueWith(
+            answer => { if (answer.IsCompletedSuccessfully) answer.Result.Dispose(); else _ = answer.Exception; },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

@@ -7,7 +7,8 @@ namespace Nixl.Sdk.Serve;
 /// <summary>One life of an engine or of the router. What it prints is kept in a file, with the time.</summary>
 internal sealed partial class ServedProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(15);
+    // An engine drains for some seconds, and is ended by itself 20 s later at the latest.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
     private readonly Process _process;
     private readonly StreamWriter _log;

@@ -31,6 +31,15 @@ internal sealed class EngineClient(HttpClient http, Uri url)
         return true;
     }, cancellation);
 
+    /// <summary>Says that an engine's process has ended.</summary>
+    /// <inheritdoc cref="GetStatusAsync"/>
+    internal Task TellExitAsync(EngineAnnouncement exited, CancellationToken cancellation) => CallAsync("exited", async token =>
+    {
+        using var answer = await http.PostAsJsonAsync(new Uri(url, "/engine/exited"), exited, ContractJson.Default.EngineAnnouncement, token);
+        answer.EnsureSuccessStatusCode();
+        return true;
+    }, cancellation);
+
     /// <summary>Begins a request; the answer's events are read from what is returned, which closes the connection when it is disposed.</summary>
     /// <exception cref="EngineRefusedException">The engine does not take it.</exception>
     /// <exception cref="EngineUnreachableException">There is no engine, or its connection broke.</exception>

@@ -59,6 +59,37 @@ internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisp
         return true;
     }
 
+    /// <summary>An engine's process has ended, says who started it. The others are told, so that they need not keep blocks from it.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="process">Its process: another life of the same name is not meant.</param>
+    /// <param name="cancellation">Ends the telling.</param>
+    /// <returns>False if that life is not known here.</returns>
+    internal async Task<bool> ExitedAsync(string name, int process, CancellationToken cancellation)
+    {
+        if (Find(name) is not { } worker || worker.Announcement.ProcessId != process) return false;
+        Remove(worker, "has exited");
+        await Task.WhenAll(Workers.Select(other => TellExitAsync(other, worker.Announcement, cancellation)));
+        return true;
+    }
+
+    // One that hangs for the moment keeps blocks in quarantine until it has heard of it, so it is told again.
+    private async Task TellExitAsync(Worker other, EngineAnnouncement exited, CancellationToken cancellation)
+    {
+        while (other.State is not (WorkerState.Dead or WorkerState.Gone))
+        {
+            try
+            {
+                await other.Client.TellExitAsync(exited, cancellation);
+                return;
+            }
+            catch (EngineUnreachableException e)
+            {
+                logger.LogWarning("{Engine} could not be told that {Exited} has exited: {Problem}", other.Name, exited.Name, e.Message);
+            }
+            await Task.Delay(TimeSpan.FromSeconds(1), cancellation);
+        }
+    }
+
     /// <summary>Finds the dead and those that are back, and forgets who has been dead for long.</summary>
     internal void Judge(TimeSpan limit)
     {
