@@ -100,6 +100,8 @@ public sealed class WorkerTests
         await using var cluster = await Cluster.StartAsync();
         var gone = await cluster.AddAsync(new ScriptedEngine("prefill-0", EngineRole.Prefill));
         var others = await cluster.AddAsync(("decode-0", EngineRole.Decode), ("decode-1", EngineRole.Decode));
+        using (var living = await cluster.Http.PostAsync($"/workers/prefill-0/exited?process={gone.Engine.ProcessId}", null)) Assert.Equal(HttpStatusCode.NotFound, living.StatusCode);
+        Assert.All(others, other => Assert.Empty(other.Exited));
         await gone.StopAnnouncingAsync();
         await gone.KillAsync();
         foreach (var (query, expected) in ((string, HttpStatusCode)[])[
