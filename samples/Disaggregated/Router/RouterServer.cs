@@ -69,7 +69,7 @@ internal sealed class RouterServer : IAsyncDisposable
             if (!int.TryParse(http.Request.Query["process"], NumberStyles.None, CultureInfo.InvariantCulture, out var process) || process == 0)
                 await http.RefuseAsync(StatusCodes.Status400BadRequest, "process must be the id of the process that has ended: /workers/NAME/exited?process=1234");
             else if (await context.Workers.ExitedAsync((string)http.Request.RouteValues["name"]!, process, http.RequestAborted)) http.Response.StatusCode = StatusCodes.Status204NoContent;
-            else await http.RefuseAsync(StatusCodes.Status404NotFound, "No engine of this name and process is known here.");
+            else await http.RefuseAsync(StatusCodes.Status404NotFound, "No engine of this name and process is known here, or it still answers.");
         });
         routes.MapGet("/health/live", http => http.Response.WriteAsync("live"));
         routes.MapGet("/health/ready", http =>

@@ -72,28 +72,6 @@ public sealed class WorkerTests
     }
 
     [Fact]
-    public async Task An_exit_is_told_to_the_others_and_only_of_the_life_that_is_meant()
-    {
-        await using var cluster = await Cluster.StartAsync();
-        var gone = await cluster.AddAsync(new ScriptedEngine("prefill-0", EngineRole.Prefill));
-        var others = await cluster.AddAsync(("decode-0", EngineRole.Decode), ("decode-1", EngineRole.Decode));
-        await gone.StopAnnouncingAsync();
-        await gone.KillAsync();
-        foreach (var (query, expected) in ((string, HttpStatusCode)[])[
-            ("prefill-0/exited", HttpStatusCode.BadRequest), ("prefill-0/exited?process=0", HttpStatusCode.BadRequest), ("prefill-0/exited?process=-1", HttpStatusCode.BadRequest),
-            ($"prefill-0/exited?process={gone.Engine.ProcessId + 1}", HttpStatusCode.NotFound), ($"prefill-9/exited?process={gone.Engine.ProcessId}", HttpStatusCode.NotFound)])
-        {
-            using var answer = await cluster.Http.PostAsync($"/workers/{query}", null);
-            Assert.Equal(expected, answer.StatusCode);
-        }
-        Assert.All(others, other => Assert.Empty(other.Exited));
-        using var told = await cluster.Http.PostAsync($"/workers/prefill-0/exited?process={gone.Engine.ProcessId}", null);
-        Assert.Equal(HttpStatusCode.NoContent, told.StatusCode);
-        Assert.All(others, other => Assert.Equal(gone.Engine.Incarnation, Assert.Single(other.Exited)));
-        await Wait.UntilAsync(() => others.All(other => other.Peers.All(peer => peer.Name != "prefill-0")), "the others' lists are without it");
-    }
-
-    [Fact]
     public async Task Metrics_forget_what_is_no_more()
     {
         await using var cluster = await Cluster.StartAsync();
@@ -114,6 +92,30 @@ public sealed class WorkerTests
         Assert.Contains("nixl_engine_up{engine=\"turning\",role=\"decode\"} 1", metrics, StringComparison.Ordinal);
         Assert.DoesNotContain("nixl_engine_up{engine=\"turning\",role=\"prefill\"}", metrics, StringComparison.Ordinal);
         Assert.DoesNotContain("from=\"prefill-0\"", metrics, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_exit_is_told_to_the_others_and_only_of_the_life_that_is_meant()
+    {
+        await using var cluster = await Cluster.StartAsync();
+        var gone = await cluster.AddAsync(new ScriptedEngine("prefill-0", EngineRole.Prefill));
+        var others = await cluster.AddAsync(("decode-0", EngineRole.Decode), ("decode-1", EngineRole.Decode));
+        using (var living = await cluster.Http.PostAsync($"/workers/prefill-0/exited?process={gone.Engine.ProcessId}", null)) Assert.Equal(HttpStatusCode.NotFound, living.StatusCode);
+        Assert.All(others, other => Assert.Empty(other.Exited));
+        await gone.StopAnnouncingAsync();
+        await gone.KillAsync();
+        foreach (var (query, expected) in ((string, HttpStatusCode)[])[
+            ("prefill-0/exited", HttpStatusCode.BadRequest), ("prefill-0/exited?process=0", HttpStatusCode.BadRequest), ("prefill-0/exited?process=-1", HttpStatusCode.BadRequest),
+            ($"prefill-0/exited?process={gone.Engine.ProcessId + 1}", HttpStatusCode.NotFound), ($"prefill-9/exited?process={gone.Engine.ProcessId}", HttpStatusCode.NotFound)])
+        {
+            using var answer = await cluster.Http.PostAsync($"/workers/{query}", null);
+            Assert.Equal(expected, answer.StatusCode);
+        }
+        Assert.All(others, other => Assert.Empty(other.Exited));
+        using var told = await cluster.Http.PostAsync($"/workers/prefill-0/exited?process={gone.Engine.ProcessId}", null);
+        Assert.Equal(HttpStatusCode.NoContent, told.StatusCode);
+        Assert.All(others, other => Assert.Equal(gone.Engine.Incarnation, Assert.Single(other.Exited)));
+        await Wait.UntilAsync(() => others.All(other => other.Peers.All(peer => peer.Name != "prefill-0")), "the others' lists are without it");
     }
 
     [Fact]

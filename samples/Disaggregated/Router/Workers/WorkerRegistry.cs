@@ -63,10 +63,11 @@ internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisp
     /// <param name="name">Its name.</param>
     /// <param name="process">Its process: another life of the same name is not meant.</param>
     /// <param name="cancellation">Ends the telling.</param>
-    /// <returns>False if that life is not known here.</returns>
+    /// <returns>False if that life is not known here, or still answers.</returns>
     internal async Task<bool> ExitedAsync(string name, int process, CancellationToken cancellation)
     {
         if (Find(name) is not { } worker || worker.Announcement.ProcessId != process) return false;
+        if (await LivesAsync(worker, cancellation)) return false; // believed, it would free blocks that a living engine still writes into
         Remove(worker, "has exited");
         await Task.WhenAll(Workers.Select(other => TellExitAsync(other, worker.Announcement, cancellation)));
         return true;
