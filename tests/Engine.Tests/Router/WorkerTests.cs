@@ -116,6 +116,9 @@ public sealed class WorkerTests
         Assert.Equal(HttpStatusCode.NoContent, told.StatusCode);
         Assert.All(others, other => Assert.Equal(gone.Engine.Incarnation, Assert.Single(other.Exited)));
         await Wait.UntilAsync(() => others.All(other => other.Peers.All(peer => peer.Name != "prefill-0")), "the others' lists are without it");
+        // Who comes later, or was forgotten meanwhile, is told as well.
+        var later = await cluster.AddAsync(new ScriptedEngine("decode-2", EngineRole.Decode));
+        await Wait.UntilAsync(() => later.Engine.Exited.Contains(gone.Engine.Incarnation), "who joins later knows");
     }
 
     [Fact]

@@ -8,6 +8,11 @@ internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisp
     private const int Limit = 256;
     private static readonly TimeSpan ForgetAfter = TimeSpan.FromSeconds(30);
 
+    private const int ExitsKept = 256;
+    private static readonly TimeSpan TellingTime = TimeSpan.FromSeconds(2);
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<EngineAnnouncement> _exits = [];
     private readonly HttpClient _http = EngineClient.CreateHttp();
     private readonly Lock _lock = new();
     private readonly List<Worker> _workers = [];
@@ -68,26 +73,39 @@ internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisp
     {
         if (Find(name) is not { } worker || worker.Announcement.ProcessId != process) return false;
         if (await LivesAsync(worker, cancellation)) return false; // believed, it would free blocks that a living engine still writes into
+        lock (_lock)
+        {
+            if (_exits.Count == ExitsKept) _exits.RemoveAt(0);
+            _exits.Add(worker.Announcement);
+        }
         Remove(worker, "has exited");
-        await Task.WhenAll(Workers.Select(other => TellExitAsync(other, worker.Announcement, cancellation)));
+        var telling = Task.WhenAll(Workers.Select(other => TellExitAsync(other, worker.Announcement)));
+        await telling.WaitAsync(TellingTime, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // who hangs is told later
         return true;
     }
 
-    // One that hangs for the moment keeps blocks in quarantine until it has heard of it, so it is told again.
-    private async Task TellExitAsync(Worker other, EngineAnnouncement exited, CancellationToken cancellation)
+    // One that hangs for the moment keeps blocks in quarantine until it has heard of it, so it is told until it has, or is forgotten.
+    private async Task TellExitAsync(Worker other, EngineAnnouncement exited)
     {
-        while (other.State is not (WorkerState.Dead or WorkerState.Gone))
+        try
         {
-            try
+            while (other.State != WorkerState.Gone)
             {
-                await other.Client.TellExitAsync(exited, cancellation);
-                return;
+                try
+                {
+                    await other.Client.TellExitAsync(exited, _stop.Token);
+                    return;
+                }
+                catch (EngineUnreachableException e)
+                {
+                    logger.LogDebug("{Engine} could not be told that {Exited} has exited: {Problem}", other.Name, exited.Name, e.Message);
+                }
+                await Task.Delay(TimeSpan.FromSeconds(1), _stop.Token);
             }
-            catch (EngineUnreachableException e)
-            {
-                logger.LogWarning("{Engine} could not be told that {Exited} has exited: {Problem}", other.Name, exited.Name, e.Message);
-            }
-            await Task.Delay(TimeSpan.FromSeconds(1), cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            // The router stops.
         }
     }
 
@@ -126,6 +144,7 @@ internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisp
     private string? Add(EngineAnnouncement announcement, Worker? instead)
     {
         Worker worker;
+        EngineAnnouncement[] exits;
         lock (_lock)
         {
             // Somebody else may have joined under this name meanwhile; the next announcement, in a second, sorts it out.
@@ -137,12 +156,14 @@ internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisp
             if (instead is not null) _workers.Remove(instead);
             worker = new Worker(announcement, new EngineClient(_http, new Uri(announcement.Url)), OnChange);
             _workers.Add(worker);
+            exits = [.. _exits];
             Publish();
         }
         instead?.Leave("has been started anew");
         feed.Log(LogKind.Engine, $"{announcement.Name} ({announcement.Role.ToString().ToLowerInvariant()}) has {(instead is null ? "joined" : "joined again after a restart")}");
         logger.LogInformation("{Engine} has joined: {Url}, incarnation {Incarnation}", announcement.Name, announcement.Url, announcement.Incarnation);
         OnChange(worker);
+        foreach (var exited in exits) _ = TellExitAsync(worker, exited); // it may have been away for so long that it was forgotten
         return null;
     }
 
@@ -181,8 +202,10 @@ internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisp
 
     public ValueTask DisposeAsync()
     {
+        _stop.Cancel();
         foreach (var worker in Workers) worker.Leave("is left alone: the router stops");
         _http.Dispose();
+        _stop.Dispose();
         return ValueTask.CompletedTask;
     }
 }
