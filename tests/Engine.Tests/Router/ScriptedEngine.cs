@@ -104,8 +104,8 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
         }
         finally
         {
+            if (cancellation.IsCancellationRequested) Interlocked.Increment(ref _aborted); // before it is no longer running
             _running.TryRemove(request.Id, out _);
-            if (cancellation.IsCancellationRequested) Interlocked.Increment(ref _aborted);
         }
     }
 

@@ -14,6 +14,8 @@ internal sealed class EngineClient(HttpClient http, Uri url)
     internal static HttpClient CreateHttp() => new(new SocketsHttpHandler
     {
         ConnectTimeout = Patience, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(20), UseProxy = false, AllowAutoRedirect = false, UseCookies = false,
+        // An answer that nobody wants any more is not read to its end, which would keep the connection and so the engine at work: it is closed.
+        ResponseDrainTimeout = TimeSpan.FromMilliseconds(50),
     }) { Timeout = System.Threading.Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = HttpServer.BodyLimit };
 
     /// <exception cref="EngineUnreachableException">No answer in time, or none that is one.</exception>
