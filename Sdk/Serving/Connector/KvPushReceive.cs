@@ -43,6 +43,7 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
         for (var rank = 0; rank < _links.Length; rank++)
             if (Volatile.Read(ref _links[rank]) is null) CountDown();
         Fail(reason);
+        Stop(reason); // if it had failed before, a rank whose message was on its way has not been asked yet
         Dispose();
     }
 

@@ -74,7 +74,7 @@ internal static class ServingEngineCommand
     {
         engine.Drain();
         var began = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(began) < limit && engine.GetStatus().Queue is { Waiting: > 0 } or { Running: > 0 }) await Task.Delay(20);
+        while (Stopwatch.GetElapsedTime(began) < limit && engine.GetStatus().Queue is { Waiting: > 0 } or { Running: > 0 } or { Reserved: > 0 }) await Task.Delay(20);
     }
 
     private static Option<Uri?> Http(string name, string description) => new(name)

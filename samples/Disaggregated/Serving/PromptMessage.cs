@@ -28,6 +28,8 @@ internal sealed record PromptMessage(string Engine, int Pushes, int[] Prompt)
 /// <param name="ExposedMs">Of it, what came after the last step's end.</param>
 internal sealed record PromptComputed(int FirstToken, double QueuedMs, double PrefillMs, double TransferMs, double ExposedMs)
 {
+    private const double LongestMs = 86_400_000; // a day, as for a request
+
     /// <summary>Tokens that it has computed; the others were cached there.</summary>
     public int Computed { get; init; }
 
@@ -39,9 +41,10 @@ internal sealed record PromptComputed(int FirstToken, double QueuedMs, double Pr
 
     internal byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, PayloadJson.Default.PromptComputed);
 
-    /// <exception cref="InvalidDataException">The payload is none.</exception>
+    /// <exception cref="InvalidDataException">The payload is none, or has times that nothing takes.</exception>
     internal static PromptComputed Parse(ReadOnlySpan<byte> payload) =>
         PayloadJson.Parse(payload, PayloadJson.Default.PromptComputed) is { FirstToken: >= 0 } message
+        && message is { QueuedMs: <= LongestMs, PrefillMs: <= LongestMs, TransferMs: <= LongestMs, ExposedMs: <= LongestMs, MovingMs: <= LongestMs }
             ? message
             : throw new InvalidDataException($"The {payload.Length} bytes at the end of a hand-over hold no first token.");
 }
