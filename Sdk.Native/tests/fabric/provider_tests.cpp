@@ -9,11 +9,15 @@
 
 #include <unistd.h>
 
+#include <atomic>
+#include <barrier>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace nixl::fabric {
@@ -52,22 +56,45 @@ TEST(FabricProvider, A_library_that_is_not_libfabric_is_refused) {
     EXPECT_NE(why.find("not libfabric"), std::string::npos) << why;
 }
 
+std::vector<void (*)(int)> signal_handlers() {
+    std::vector<void (*)(int)> all;
+    for (int s = 1; s < 32; ++s) {
+        struct sigaction a {};
+        (void)::sigaction(s, nullptr, &a);
+        all.push_back(a.sa_handler);
+    }
+    return all;
+}
+
 TEST(FabricProvider, The_hosts_signal_handlers_stay_its_own) {
-    const auto handlers = [] {
-        std::vector<void (*)(int)> all;
-        for (int s = 1; s < 32; ++s) {
-            struct sigaction a {};
-            (void)::sigaction(s, nullptr, &a);
-            all.push_back(a.sa_handler);
-        }
-        return all;
-    };
-    const auto before = handlers();
+    const auto before = signal_handlers();
     std::string why;
     const auto l = library::load("libfabric.so.1", why);
     ASSERT_NE(l, nullptr) << why;
     (void)domain::open(l, test::test_provider(), test::test_host(), {}, why);
-    EXPECT_EQ(handlers(), before);
+    EXPECT_EQ(signal_handlers(), before);
+}
+
+// Only the first load of a process runs the library's constructors: a test of its own.
+TEST(FabricProvider, The_hosts_signal_handlers_stay_its_own_when_many_load_at_once) {
+    const auto before = signal_handlers();
+    constexpr int threads = 16;
+    std::barrier start(threads);
+    std::atomic<int> loaded{0};
+    std::vector<std::thread> all;
+    for (int i = 0; i < threads; ++i) {
+        all.emplace_back([&, i] {
+            start.arrive_and_wait();
+            std::this_thread::sleep_for(std::chrono::milliseconds(i));
+            std::string why;
+            loaded += library::load("libfabric.so.1", why) != nullptr ? 1 : 0;
+        });
+    }
+    for (std::thread& t : all) {
+        t.join();
+    }
+    EXPECT_EQ(loaded, threads);
+    EXPECT_EQ(signal_handlers(), before);
 }
 
 TEST(FabricProvider, A_vendors_library_comes_before_the_systems_and_a_named_one_before_both) {

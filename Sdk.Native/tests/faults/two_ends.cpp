@@ -73,6 +73,7 @@ void two_ends::begin(const column_options& o) {
     own.suspect_after_ns = o.suspect_after_ns;
     own.quiesce_grace_ns = o.quiesce_grace_ns;
     own.window_operations = o.window_operations;
+    own.chunk_bytes = o.chunk_bytes;
     own.listen_host = o.here_host;
     here = std::make_unique<test_agent>("here", own);
     ASSERT_TRUE(here->ok()) << here->last_error();

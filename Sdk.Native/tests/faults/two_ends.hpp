@@ -51,6 +51,7 @@ struct column_options {
     uint64_t suspect_after_ns = 0;  // here
     uint64_t quiesce_grace_ns = 0;  // here
     uint32_t window_operations = 0; // here
+    uint64_t chunk_bytes = 0;       // here
     std::string name = "there";
     std::string here_host{}; // fabric: addresses of the two
     std::string there_host{};

@@ -44,6 +44,11 @@ class domain {
     const provider_limits& limits() const noexcept { return limits_; }
     const std::string& provider() const noexcept { return provider_; }
     bool is_efa() const noexcept { return provider_.starts_with("efa"); }
+    // A read whose answer is half here when its connection is closed is reported twice, the second time without a
+    // context, which rxm then follows: libfabric before 1.18 (its commit a74ea0fcd mends it).
+    bool ends_reads_twice() const noexcept {
+        return lib_->version() < FI_VERSION(1, 18) && (provider_.starts_with("tcp") || provider_.starts_with("net"));
+    }
     // The provider accepted `source_host`; else it chose where to send from and listen.
     bool source_known() const noexcept { return source_known_; }
     // For people: the device's name, and the address that was asked for.

@@ -1,6 +1,7 @@
 #include "transports/fabric/endpoint.hpp"
 
 #include "transports/fabric/efa.hpp"
+#include "transports/fabric/streams.hpp"
 
 #include <netinet/in.h>
 #include <rdma/fi_cm.h>
@@ -17,6 +18,9 @@
 namespace nixl::fabric {
 
 namespace {
+
+// For what lies in the sockets already to be read, and the end behind it.
+constexpr uint64_t cut_wait_ns = 1'000'000'000;
 
 bool wildcard(const void* address, size_t length) {
     if (address == nullptr || length == 0) {
@@ -168,6 +172,7 @@ bool endpoint::insert_peer(const std::string& address, std::string& why) {
         why = "the provider does not accept the peer's endpoint address: " + domain_->lib().error_text(inserted);
         return false;
     }
+    peer_address_ = address;
     return true;
 }
 
@@ -196,6 +201,19 @@ void endpoint::ended(const void* context) noexcept {
 }
 
 void endpoint::drain(deadline until) noexcept {
+    collect(until);
+    if (outstanding_ == 0 || !domain_->ends_reads_twice()) {
+        return;
+    }
+    // Met by the end of its stream, a read that is half here ends once; only closing it does not. The peer listens for
+    // this endpoint alone, so that no other connection has its address.
+    if (cut_streams_to(reinterpret_cast<const ::sockaddr*>(peer_address_.data()),
+                       static_cast<::socklen_t>(peer_address_.size())) != 0) {
+        collect(deadline::after(cut_wait_ns));
+    }
+}
+
+void endpoint::collect(deadline until) noexcept {
     std::array<::fi_cq_entry, 64> entries; // NOLINT: filled by fi_cq_read
     for (int quiet = 0, rounds = 0; quiet < 8 && rounds < 4096; ++rounds) {
         const ssize_t n = fi_cq_read(queue_.get(), entries.data(), entries.size());

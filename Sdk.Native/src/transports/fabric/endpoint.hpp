@@ -53,8 +53,8 @@ class endpoint {
     int64_t poll(completion* out, uint64_t capacity, std::string& why);
 
     // Before closing: lets the provider report what a broken connection has ended, and waits for it, not longer than
-    // `until`, while anything is in flight. rxm of libfabric 1.17 reads freed memory when the errors of outstanding
-    // reads first meet it inside fi_close.
+    // `until`, while anything is in flight. Where closing with a read in flight is not safe (ends_reads_twice), the
+    // connection is cut first.
     void drain(deadline until) noexcept;
 
     int wait_fd() const noexcept { return wait_fd_; } // -1: the provider has no wait object, poll on a timer
@@ -65,6 +65,7 @@ class endpoint {
     explicit endpoint(std::shared_ptr<const domain> d) : domain_(std::move(d)) {}
     int enable(::fi_info& info, const char*& step); // 0 or a libfabric error at `step`
     int64_t read_error(completion& out);
+    void collect(deadline until) noexcept;
     void ended(const void* context) noexcept; // a completion was read; null: of no operation
 
     const std::shared_ptr<const domain> domain_; // first: outlives the handles below
@@ -73,6 +74,7 @@ class endpoint {
     endpoint_handle endpoint_; // declared last: closed before what it is bound to
     ::fi_addr_t peer_ = FI_ADDR_UNSPEC;
     std::string address_;
+    std::string peer_address_; // raw bytes, as inserted
     int wait_fd_ = -1;
     uint64_t outstanding_ = 0; // operations posted whose completions have not been read
 };

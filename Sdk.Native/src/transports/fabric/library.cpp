@@ -28,10 +28,11 @@ bool find_symbol(void* handle, const char* symbol, F& target, std::string& why) 
 }
 
 // Loading libfabric replaces the process's handlers for SIGINT, SIGTERM, SIGSEGV, SIGBUS, SIGILL and SIGABRT (one of
-// its dependencies does, in a constructor). A managed host lives by its own; they are put back.
+// its dependencies does, in a constructor). A managed host lives by its own; they are put back. One at a time: whoever
+// looks while another one loads would take the library's handlers for the host's.
 class signal_keeper {
   public:
-    signal_keeper() noexcept {
+    signal_keeper() : alone_(loading()) {
         for (size_t i = 1; i < before_.size(); ++i) {
             known_[i] = ::sigaction(static_cast<int>(i), nullptr, &before_[i]) == 0;
         }
@@ -49,6 +50,12 @@ class signal_keeper {
     signal_keeper& operator=(const signal_keeper&) = delete;
 
   private:
+    static std::mutex& loading() {
+        static auto* const one_at_a_time = new std::mutex; // for ever: threads may load while the process ends
+        return *one_at_a_time;
+    }
+
+    const std::lock_guard<std::mutex> alone_;
     std::array<struct sigaction, 32> before_{};
     std::array<bool, 32> known_{};
 };
@@ -114,9 +121,7 @@ class environment_for_loading {
 // NOLINTEND(concurrency-mt-unsafe)
 
 void read_environment(const library& l, void* handle) {
-    static std::mutex one_at_a_time;
-    static auto* const done = new std::vector<void*>; // one library, one handle, for ever
-    const std::lock_guard lock(one_at_a_time);
+    static auto* const done = new std::vector<void*>; // one library, one handle, for ever; under the loading lock
     if (std::find(done->begin(), done->end(), handle) != done->end()) {
         return;
     }
