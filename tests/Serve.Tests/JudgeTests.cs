@@ -1,3 +1,5 @@
+using Nixl.Sdk.Samples.Disaggregated;
+
 namespace Nixl.Sdk.Serve.Tests;
 
 /// <summary>That a wrong answer, a leaked block and a wrong counter are found: what the chaos test stands on.</summary>
@@ -57,6 +59,28 @@ public sealed class JudgeTests : IDisposable
         // What one client did not see the end of may have been complete.
         Assert.Empty(CounterCheck.Check(Counted(3, 1), [.. answers, new(_prompt, 0) { Outcome = Outcome.Broken }]));
         Assert.Single(CounterCheck.Check(Counted(2, 1, running: 1), answers));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("free", "rank 0's blocks are")]
+    [InlineData("reserved on another rank", "rank 1's blocks are")]
+    [InlineData("quarantine", "3 blocks are in quarantine because of prefill-0 for 9 s")]
+    [InlineData("queue", "its queue is")]
+    public void A_block_or_a_request_that_an_engine_still_holds_is_found_on_every_rank(string what, string? said = null)
+    {
+        var free = new EngineBlocks(64, 64, 12, 0, 0, 0, 0, 0);
+        var status = new EngineStatus
+        {
+            Name = "decode-0", Role = EngineRole.Decode, Incarnation = "1", ProcessId = 1, Ready = true, Draining = false, TensorParallel = 2, BlockTokens = 16,
+            Queue = new EngineQueue(0, 0, what == "queue" ? 1 : 0, 64),
+            Blocks = what == "free" ? free with { Free = 63 } : free,
+            BlocksOfOtherRanks = [what == "reserved on another rank" ? free with { Free = 62, Reserved = 2 } : free],
+            Quarantine = what == "quarantine" ? [new EngineQuarantine("prefill-0", 3, 9000)] : [],
+            Peers = [], Prefills = [], PromptTokensComputed = 0, TokensGenerated = 0, RequestsFinished = 0, RequestsFailed = 0, RequestsAborted = 0, Failovers = 0,
+        };
+        if (said is null) Assert.Null(SettleCheck.WhatIsHeld(status));
+        else Assert.Contains(said, SettleCheck.WhatIsHeld(status), StringComparison.Ordinal);
     }
 
     public void Dispose() => _reference.Dispose();

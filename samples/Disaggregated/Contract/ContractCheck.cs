@@ -40,8 +40,8 @@ internal static class ContractCheck
 
     /// <summary>Whether all of a status is there; what is required in JSON may still be null.</summary>
     internal static bool IsWhole(EngineStatus? status) =>
-        status is { Name.Length: <= NameLimit, Incarnation.Length: <= IdLimit, Queue: not null, Blocks: not null, Quarantine: { } quarantine, Peers: { } peers, Prefills: not null }
-        && quarantine.All(entry => entry is { Peer: not null }) && peers.All(peer => peer is { Name: not null, Incarnation: not null, State: not null });
+        status is { Name.Length: <= NameLimit, Incarnation.Length: <= IdLimit, Queue: not null, Blocks: not null, BlocksOfOtherRanks: { Length: < RankLimit } others, Quarantine: { } quarantine, Peers: { } peers, Prefills: { Count: <= PrefillLimit } prefills }
+        && others.All(blocks => blocks is not null) && prefills.Keys.All(reason => reason.Length <= IdLimit) && quarantine.All(entry => entry is { Peer: not null }) && peers.All(peer => peer is { Name: not null, Incarnation: not null, State: not null });
 
     internal static bool IsName(string? name) =>
         name is { Length: >= 1 and <= NameLimit } && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');

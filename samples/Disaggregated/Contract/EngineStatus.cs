@@ -26,7 +26,10 @@ internal sealed record EngineStatus
     /// <summary>Blocks of rank 0.</summary>
     public required EngineBlocks Blocks { get; init; }
 
-    /// <summary>Who keeps blocks from coming back.</summary>
+    /// <summary>The same of the ranks after it, in their order.</summary>
+    public required EngineBlocks[] BlocksOfOtherRanks { get; init; }
+
+    /// <summary>Who keeps blocks from coming back, on any rank.</summary>
     public required EngineQuarantine[] Quarantine { get; init; }
 
     /// <summary>The engines that it is to be connected to.</summary>

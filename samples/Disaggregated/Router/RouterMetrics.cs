@@ -8,7 +8,7 @@ internal sealed class RouterMetrics
     private readonly CollectorRegistry _registry = Metrics.NewCustomRegistry();
     private readonly Counter _requests, _refusals, _failovers, _promptTokens, _tokens;
     private readonly Histogram _firstToken, _interToken;
-    private readonly Gauge _inFlight, _up, _queue, _blocks, _quarantined, _linkBytes;
+    private readonly Gauge _inFlight, _up, _queue, _blocks, _quarantined, _linkBytes, _prefills;
     private long _failoverCount;
 
     /// <param name="readGauges">Called before each export.</param>
@@ -30,6 +30,7 @@ internal sealed class RouterMetrics
         _blocks = factory.CreateGauge("nixl_engine_blocks", "Blocks of an engine's rank 0. Those that are cached are also free.", "engine", "state");
         _quarantined = factory.CreateGauge("nixl_engine_quarantine_age_seconds", "Age of an engine's oldest quarantine.", "engine");
         _linkBytes = factory.CreateGauge("nixl_engine_received_bytes", "KV bytes that an engine got from another one since its start.", "engine", "from");
+        _prefills = factory.CreateGauge("nixl_engine_prefills", "Prompts since an engine's start by where they were computed, remote or here, and why.", "engine", "reason");
         _registry.AddBeforeCollectCallback(() => readGauges(this));
     }
 
@@ -69,6 +70,7 @@ internal sealed class RouterMetrics
         foreach (var gauge in (Gauge[])[_queue, _blocks, _quarantined]) Keep(gauge, labels => workers.Any(worker => worker.Name == labels[0]));
         Keep(_up, labels => workers.Any(worker => worker.Name == labels[0] && RoleOf(worker) == labels[1]));
         Keep(_linkBytes, labels => workers.Any(worker => worker.Name == labels[0] && worker.Status?.Peers.Any(peer => peer.Name == labels[1]) == true));
+        Keep(_prefills, labels => workers.Any(worker => worker.Name == labels[0] && worker.Status?.Prefills.ContainsKey(labels[1]) == true)); // of this life
         foreach (var worker in workers) Set(worker);
     }
 
@@ -93,6 +95,7 @@ internal sealed class RouterMetrics
             ])
             _blocks.WithLabels(worker.Name, state).Set(count);
         _quarantined.WithLabels(worker.Name).Set(status.Quarantine.Select(entry => entry.AgeMs / 1000).DefaultIfEmpty(0).Max());
+        foreach (var (reason, count) in status.Prefills) _prefills.WithLabels(worker.Name, reason).Set(count);
         if (status.Role != EngineRole.Prefill) foreach (var peer in status.Peers) _linkBytes.WithLabels(worker.Name, peer.Name).Set(peer.Bytes);
     }
 

@@ -12,7 +12,6 @@ internal sealed partial class ServingEngine
         int total;
         lock (_lock) (draining, total) = (_draining, _requests.Count);
         var (waiting, running) = Loop.Load;
-        var blocks = Ranks[0].Blocks.Snapshot();
         return new EngineStatus
         {
             Name = Options.Name,
@@ -24,8 +23,8 @@ internal sealed partial class ServingEngine
             TensorParallel = Options.TensorParallel,
             BlockTokens = BlockTokens,
             Queue = new EngineQueue(waiting, running, Math.Max(0, total - waiting - running), Options.MaxQueue),
-            Blocks = new EngineBlocks(
-                blocks.Blocks, blocks.Free + blocks.Cached, blocks.Cached, blocks.Reserved, blocks.InFlight, blocks.Quiesced, blocks.Ready, blocks.Quarantined),
+            Blocks = Count(Ranks[0].Blocks),
+            BlocksOfOtherRanks = [.. Ranks.Skip(1).Select(rank => Count(rank.Blocks))],
             Quarantine = [.. Ranks.SelectMany(rank => rank.Blocks.GetQuarantine()).Select(entry => new EngineQuarantine(entry.Peer.ToString(), entry.Blocks, entry.Age.TotalMilliseconds))],
             Peers = Peers.Report(),
             Prefills = new Dictionary<string, long>(Counters.Prefills),
@@ -36,6 +35,13 @@ internal sealed partial class ServingEngine
             RequestsAborted = Interlocked.Read(ref Counters.RequestsAborted),
             Failovers = Interlocked.Read(ref Counters.Failovers),
         };
+    }
+
+    private static EngineBlocks Count(BlockPool pool)
+    {
+        var blocks = pool.Snapshot();
+        return new EngineBlocks(
+            blocks.Blocks, blocks.Free + blocks.Cached, blocks.Cached, blocks.Reserved, blocks.InFlight, blocks.Quiesced, blocks.Ready, blocks.Quarantined);
     }
 
     /// <summary>Takes a request, or says why not.</summary>

@@ -116,10 +116,10 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
     public EngineStatus GetStatus() => new()
     {
         Name = name, Role = role, Incarnation = Incarnation, ProcessId = Environment.ProcessId, Ready = Ready, Draining = Draining, TensorParallel = 1,
-        BlockTokens = 16, Queue = new EngineQueue(Waiting, Running, 0, 64), Blocks = new EngineBlocks(512, 480, 40, 8, 12, 0, 10, 2),
+        BlockTokens = 16, Queue = new EngineQueue(Waiting, Running, 0, 64), Blocks = new EngineBlocks(512, 480, 40, 8, 12, 0, 10, 2), BlocksOfOtherRanks = [],
         Quarantine = [new EngineQuarantine("prefill-9", 2, 1500)],
         Peers = [.. Peers.Where(peer => peer.Role != role).Select(peer => new EnginePeer(peer.Name, peer.Incarnation, "connected", "", "local", 1000L * Finished, Finished, 0))],
-        Prefills = [], PromptTokensComputed = 0, TokensGenerated = 0, RequestsFinished = Finished, RequestsFailed = 0, RequestsAborted = Aborted, Failovers = 0,
+        Prefills = new() { ["remote: faster"] = Finished }, PromptTokensComputed = 0, TokensGenerated = 0, RequestsFinished = Finished, RequestsFailed = 0, RequestsAborted = Aborted, Failovers = 0,
     };
 
     public void Drain() => Draining = true;

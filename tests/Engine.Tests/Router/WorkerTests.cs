@@ -82,6 +82,7 @@ public sealed class WorkerTests
         var metrics = await cluster.Http.GetStringAsync("/metrics");
         Assert.Contains("nixl_engine_up{engine=\"turning\",role=\"prefill\"} 1", metrics, StringComparison.Ordinal);
         Assert.Contains("nixl_engine_received_bytes{engine=\"decode-0\",from=\"prefill-0\"}", metrics, StringComparison.Ordinal);
+        Assert.Contains("nixl_engine_prefills{engine=\"decode-0\",reason=\"remote: faster\"} 0", metrics, StringComparison.Ordinal);
         await peer.LeaveAsync();
         await turning.StopAnnouncingAsync();
         await turning.KillAsync();

@@ -11,10 +11,11 @@ internal static class SettleCheck
     /// <summary>What an engine still holds, in words; null if nothing.</summary>
     internal static string? WhatIsHeld(EngineStatus status)
     {
-        var (queue, blocks) = (status.Queue, status.Blocks);
+        var queue = status.Queue;
         List<string> held = [];
         if (queue is not { Waiting: 0, Running: 0, Reserved: 0 }) held.Add($"its queue is {queue}");
-        if (blocks.Free != blocks.Total || blocks is not { Reserved: 0, InFlight: 0, Quiesced: 0, Ready: 0, Quarantined: 0 }) held.Add($"its blocks are {blocks}");
+        foreach (var (rank, blocks) in status.BlocksOfOtherRanks.Prepend(status.Blocks).Index())
+            if (blocks.Free != blocks.Total || blocks is not { Reserved: 0, InFlight: 0, Quiesced: 0, Ready: 0, Quarantined: 0 }) held.Add($"rank {rank}'s blocks are {blocks}");
         held.AddRange(status.Quarantine.Select(entry => $"{entry.Blocks} blocks are in quarantine because of {entry.Peer} for {entry.AgeMs / 1000:0} s"));
         return held.Count == 0 ? null : $"{status.Name}: {string.Join(", ", held)}";
     }
