@@ -175,6 +175,19 @@ public sealed class CompletionApiTests(CompletionApiTests.Fixture fixture) : ICl
     }
 
     [Fact]
+    public async Task A_prompt_and_its_answer_have_to_fit_the_model_together()
+    {
+        var prompts = (string[])["a", new string('a', 499)];
+        var (status, body) = await _http.CompleteAsync(new { prompt = prompts, max_tokens = 13 });
+        Assert.Equal((HttpStatusCode.BadRequest, "max_tokens", "context_length_exceeded"), (status, (string?)body["error"]!["param"], (string?)body["error"]!["code"]));
+        Assert.Contains("max_tokens is 13 and a prompt has 500 tokens; the model has 512 positions", (string?)body["error"]!["message"], StringComparison.Ordinal);
+        (status, body) = await _http.CompleteAsync(new { prompt = prompts, max_tokens = 12 });
+        Assert.Equal((HttpStatusCode.OK, 24), (status, (int)body["usage"]!["completion_tokens"]!));
+        (status, body) = await _http.CompleteAsync(new { prompt = prompts }); // as many as there is room for
+        Assert.Equal((HttpStatusCode.OK, 24), (status, (int)body["usage"]!["completion_tokens"]!));
+    }
+
+    [Fact]
     public async Task Models_are_listed()
     {
         var list = JsonNode.Parse(await _http.GetStringAsync("/v1/models"))!;

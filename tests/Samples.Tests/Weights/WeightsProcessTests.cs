@@ -28,6 +28,24 @@ public sealed class WeightsProcessTests
     }
 
     [SkippableFact]
+    public async Task An_engine_that_serve_has_started_is_read_by_load_as_often_as_one_likes()
+    {
+        SampleProcess.RequireNative("local");
+        await using var model = await ChildPeer.StartProcessAsync(Path.Combine(AppContext.BaseDirectory, "models", "kjv-bytes"), NixlTransports.Local, SampleProcess.Deadline, default);
+        for (var ranks = 1; ranks <= 2; ranks++)
+        {
+            var (code, output, errors) = await SampleProcess.RunAsync(Program, "load", "--port", $"{model.Ready.Port}", "--tp", $"{ranks}", "--runs", "1", "--json");
+            Assert.True(code == 0, output + errors);
+            using var json = JsonDocument.Parse(output.TrimEnd().Split('\n')[^1]);
+            Assert.Equal(("peer", model.Ready.ProcessId), (json.RootElement.GetProperty("source").GetString(), json.RootElement.GetProperty("peerProcessId").GetInt32()));
+            Assert.True(json.RootElement.GetProperty("identical").GetBoolean());
+        }
+        var (wrong, _, why) = await SampleProcess.RunAsync(Program, "load", "--port", $"{model.Ready.Port}", "--peer", "another", "--timeout", "1");
+        Assert.Equal(2, wrong);
+        Assert.Contains("agent 'another' does not publish its metadata here", why, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public async Task A_peer_with_another_model_is_an_error_or_with_fallback_a_load_from_disk()
     {
         SampleProcess.RequireNative("local");

@@ -15,10 +15,11 @@ internal sealed class CompletionParser(ServedModel model, TimeSpan longest)
         if (body.ValueKind != JsonValueKind.Object) throw ApiException.Invalid("", "The body must be a JSON object.");
         CheckModel(body);
         RequireGreedy(body);
+        var prompts = Prompts(body);
         return new CompletionRequest
         {
-            Prompts = Prompts(body),
-            MaxTokens = Integer(body, "max_tokens", 1, ContractCheck.TokenLimit) ?? StandardMaxTokens,
+            Prompts = prompts,
+            MaxTokens = MaxTokens(body, prompts.Max(static prompt => prompt.Length)),
             Stream = Bool(body, "stream"),
             IncludeUsage = Get(body, "stream_options") is { } options && Bool(Kind(options, "stream_options", JsonValueKind.Object), "include_usage"),
             Stop = Stops(body),
@@ -92,6 +93,15 @@ internal sealed class CompletionParser(ServedModel model, TimeSpan longest)
 
     private int[] Fits(int[] prompt) => prompt.Length < model.MaxPositions ? prompt
         : throw ApiException.Invalid("prompt", $"prompt has {prompt.Length} tokens; the model has {model.MaxPositions} positions for prompt and answer.", "context_length_exceeded");
+
+    private int MaxTokens(JsonElement body, int longestPrompt)
+    {
+        var asked = Integer(body, "max_tokens", 1, ContractCheck.TokenLimit);
+        var room = model.MaxPositions - longestPrompt;
+        if (asked > room)
+            throw ApiException.Invalid("max_tokens", $"max_tokens is {asked} and a prompt has {longestPrompt} tokens; the model has {model.MaxPositions} positions for both.", "context_length_exceeded");
+        return asked ?? Math.Min(StandardMaxTokens, room);
+    }
 
     private static string[] Stops(JsonElement body)
     {
