@@ -206,6 +206,34 @@ public sealed class PeerLinkTests
         await MovesAsync(prefill, decode, link.Source!, 5);
     }
 
+    [Fact]
+    public async Task The_next_life_of_a_name_cannot_end_what_the_earlier_one_may_still_write()
+    {
+        await using var exchange = new InMemoryMetadataExchange();
+        await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), exchange, null);
+        await using var first = await Engine.StartAsync(Pair.UniqueName("p"), exchange, null);
+        first.LinkTo(decode.Agent, Quick, consumes: false);
+        var link = decode.LinkTo(first.Agent, Quick, produces: false);
+        await link.WaitConnectedAsync(Deadlines.Soon);
+        using var receive = await decode.Consumer.RequestAsync(link.Source!, new KvRequest("r", new KvRequestBlocks(3)) { Timeout = TimeSpan.FromMinutes(10) });
+        await using var requests = first.Producer.ReadRequestsAsync().GetAsyncEnumerator();
+        Assert.True(await requests.MoveNextAsync().SoonAsync());
+        await using var push = requests.Current;
+
+        await using var elsewhere = new InMemoryMetadataExchange();
+        await using var second = await Engine.StartAsync(first.Agent.Name, elsewhere, null); // somebody has started it although the first one lives
+        var peer = await second.Agent.ConnectAsync(decode.Agent.ExportMetadata()).SoonAsync();
+        foreach (var outcome in (KvOutcome[])[KvOutcome.Completed, KvOutcome.Cancelled])
+            await second.Agent.NotifyAsync(peer, KvMessageCodec.Encode(new KvEndMessage(push.AccessId, outcome, "", default))).SoonAsync();
+        await Deadlines.UntilAsync(() => decode.Connector.Snapshot().NotGranted == 2, $"{decode.Connector.Snapshot()}");
+        var blocks = decode.BlockPool.Snapshot();
+        Assert.Equal(3, blocks.InFlight + blocks.Quarantined);
+        Assert.False(receive.IsEnded && receive.WaitAsync().IsCompletedSuccessfully);
+        Assert.Equal(0, decode.Connector.PeerExited(new PeerIdentity(second.Agent.Name, second.Agent.Incarnation)));
+        Assert.Equal(1, decode.Connector.PeerExited(new PeerIdentity(first.Agent.Name, first.Agent.Incarnation)));
+        Assert.Equal(Engine.Blocks, decode.BlockPool.Snapshot().Free);
+    }
+
     private static async Task MovesAsync(Engine from, Engine to, KvSource source, int seed)
     {
         PoolBytes.Fill(to.Pool, TestMemory.Poison);
