@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.Extensions.Logging;
 
 namespace Nixl.Sdk.Samples.Disaggregated;
 
@@ -31,6 +32,8 @@ internal static class EngineCommand
         try
         {
             using var model = ModelHandle.Load(options.Model);
+            using (var logs = LoggerFactory.Create(logging => HttpServer.AddLogs(logging, verbose)))
+                await Rehearsal.RunAsync(model, options.Timeout, logs.CreateLogger(nameof(Rehearsal)), cancellation);
             await ChannelEngine.RunAsync(options, model, channel, verbose, OnEnding, cancellation: cancellation);
             return Environment.ExitCode;
         }

@@ -8,10 +8,11 @@ namespace Nixl.Sdk.Serving;
 /// </summary>
 /// <remarks>
 /// <code>
-/// Connecting ──all ranks──→ Connected ⇄ Suspect
-///     │  ↑                    │ a rank is gone, or there with another incarnation
-///     │  │ fits again         ↓
-///     └→ Refused ←──────────→ Lost ──all ranks──→ Connected
+/// Connecting ──all ranks──→ Connected ⇄ Suspect (silent)
+///                             ↑ │          │ a rank is gone, or there with another incarnation
+///                   all ranks │ ↓          ↓
+///                             Lost ←───────┘
+/// any of these ──what is there does not fit──→ Refused ──fits again──→ Connected; Lost or Connecting while ranks are missing
 /// any ──DisposeAsync──→ Disposed
 /// </code>
 /// Thread-safe. <see cref="Changed"/> is raised on the thread pool, in order, one at a time.

@@ -50,6 +50,7 @@ internal static class ServingEngineCommand
         {
             using var logs = LoggerFactory.Create(logging => HttpServer.AddLogs(logging, host.Verbose));
             using var model = ModelHandle.Load(folder);
+            await Rehearsal.RunAsync(model, options.Timeout, logs.CreateLogger(nameof(Rehearsal)), cancellation);
             await using var engine = await ServingEngine.StartAsync(options with { LoggerFactory = logs }, model, cancellation);
             await using var server = await EngineServer.StartAsync(engine, host.Listen, host.Url, host.Verbose, cancellation);
             await using var link = host.Router is null ? null : new RouterLink(host.Router, server.Announcement, logs.CreateLogger<RouterLink>());
