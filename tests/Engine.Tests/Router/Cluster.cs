@@ -117,10 +117,13 @@ internal static class Wait
 {
     internal static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
-    internal static async Task UntilAsync(Func<bool> condition, string what)
+    internal static Task UntilAsync(Func<bool> condition, string what) => UntilAsync(() => Task.FromResult(condition()), what);
+
+    /// <summary>For what has to be asked for: the router knows of its engines what they said when it asked last.</summary>
+    internal static async Task UntilAsync(Func<Task<bool>> condition, string what)
     {
         var end = DateTime.UtcNow + Long;
-        while (!condition())
+        while (!await condition())
         {
             Assert.True(DateTime.UtcNow < end, $"Not within {Long}: {what}");
             await Task.Delay(10);

@@ -19,6 +19,9 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
     /// <summary>Pause before each token.</summary>
     internal TimeSpan TokenTime { get; set; } = TimeSpan.FromMilliseconds(1);
 
+    /// <summary>If it is there, each token waits for a release of it.</summary>
+    internal SemaphoreSlim? Allowed { get; set; }
+
     /// <summary>What it throws instead of taking a request.</summary>
     internal Exception? Refusal { get; set; }
 
@@ -96,6 +99,7 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
                     yield return new FailedEvent(Clock.Now, "failed", "scripted failure", CanRetry);
                     yield break;
                 }
+                if (Allowed is not null) await Allowed.WaitAsync(cancellation);
                 if (TokenTime > TimeSpan.Zero) await Task.Delay(TokenTime, cancellation);
                 yield return new TokenEvent(Clock.Now, answer[i], "");
             }

@@ -21,9 +21,11 @@ public sealed class ServeTests
     {
         await using var serve = await ServeProcess.StartAsync("--placement", "remote");
         using var http = new HttpClient { BaseAddress = serve.Url, Timeout = 2 * Wait.Long };
+        // It is ready with a decode engine alone; what comes before the prefill engines is computed there, and then everything is cached.
+        await UntilAllConnectedAsync(http);
         await AllAsync(http, _ => { });
         Assert.Equal(0, await SumAsync(http, "nixl_router_failovers_total{"));
-        Assert.True(await SumAsync(http, "nixl_engine_received_bytes{") > 0, "nothing was moved");
+        await Wait.UntilAsync(async () => await SumAsync(http, "nixl_engine_received_bytes{") > 0, "the router has seen that something was moved");
 
         // Both die while most answers are on their way; the prefill engine perhaps in the middle of a prompt, the decode engine certainly of answers.
         var (pieces, killed) = (0, 0);
@@ -40,7 +42,7 @@ public sealed class ServeTests
         await Wait.UntilAsync(() => serve.Processes["decode-0"] != decode && serve.Processes["prefill-0"] != prefill, "the engines have been started again");
         await UntilAllConnectedAsync(http);
         await AllAsync(http, _ => { });
-        Assert.Equal(1, await SumAsync(http, "nixl_engine_up{engine=\"decode-0\""));
+        await Wait.UntilAsync(async () => await SumAsync(http, "nixl_engine_up{engine=\"decode-0\"") == 1, "the router sends requests to decode-0");
 
         var all = serve.Processes.Values.ToArray();
         Assert.Equal(5, all.Length);

@@ -159,7 +159,7 @@ public sealed class ServingFailoverTests
         bench.AssertAnswer(request, events);
         Assert.Single(events.OfType<FailoverEvent>());
         Assert.Equal(9, Assert.Single(decode.GetStatus().Quarantine).Blocks);
-        Assert.Equal("lost", decode.GetStatus().Peers[0].State);
+        await ServingBench.UntilAsync(() => decode.GetStatus().Peers[0].State == "lost", () => $"{decode.GetStatus().Peers[0]}");
         gate.Set();
         await bench.StopAsync("p");
         decode.Ranks[0].Connector.PeerExited(new PeerIdentity("p", prefill.Ranks[0].Agent.Incarnation));

@@ -80,7 +80,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         await ExpectHandoversAsync(cancellation);
         Compare(before, Figures());
         Say("comparing with the monolithic engine");
-        var figures = await _cluster.FiguresAsync(cancellation);
+        var figures = await SettleCheck.FiguresAsync(_cluster, _options.Settling, cancellation);
         foreach (var problem in AnswerJudge.Judge(_load.Answers, reference).Concat(CounterCheck.Check(figures, _load.Answers))) _problems.Add(problem);
         var report = new ChaosReport(_options, _load.Answers, _steps, figures.Sum("nixl_router_failovers_total"), settled, [.. _problems]);
         if (!report.Passed) _say($"{_cluster.LogTails(40)}\n--- the whole logs are in {_cluster.Folder}");

@@ -8,7 +8,10 @@ namespace Nixl.Sdk.Serve;
 /// </summary>
 internal static class CounterCheck
 {
-    private const string Requests = "nixl_router_requests_total", Refusals = "nixl_router_refusals_total", InFlight = "nixl_router_requests";
+    /// <summary>Requests that the router has, by phase.</summary>
+    internal const string InFlight = "nixl_router_requests";
+
+    private const string Requests = "nixl_router_requests_total", Refusals = "nixl_router_refusals_total";
 
     internal static IReadOnlyList<string> Check(RouterFigures figures, IReadOnlyCollection<Answer> answers)
     {

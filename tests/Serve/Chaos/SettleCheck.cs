@@ -38,4 +38,16 @@ internal static class SettleCheck
             await Task.Delay(Pause, cancellation);
         }
     }
+
+    /// <summary>The router's figures once it has no request any more, or after a time: a client has its answer a little before the router is done with it.</summary>
+    internal static async Task<RouterFigures> FiguresAsync(ServeCluster cluster, TimeSpan limit, CancellationToken cancellation)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var figures = await cluster.FiguresAsync(cancellation);
+            if (figures.Sum(CounterCheck.InFlight) == 0 || Stopwatch.GetElapsedTime(start) > limit) return figures;
+            await Task.Delay(Pause, cancellation);
+        }
+    }
 }
