@@ -17,6 +17,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// anybody → engine  POST   /engine/drain       take no more requests
 /// anybody → engine  GET    /health/live, /health/ready
 /// </code>
+/// A POST or PUT without <c>Content-Type: application/json</c> is 415, also where it has no body; a request for another host is 421 (<see cref="HostNames"/>).
 /// </remarks>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(EngineAnnouncement))]

@@ -127,10 +127,10 @@ internal sealed class EngineRoutes(IServingEngine engine, ILogger logger)
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
-    private Task DrainAsync(HttpContext context)
+    private async Task DrainAsync(HttpContext context)
     {
+        if (!await context.IsJsonAsync()) return;
         engine.Drain();
         context.Response.StatusCode = StatusCodes.Status204NoContent;
-        return Task.CompletedTask;
     }
 }

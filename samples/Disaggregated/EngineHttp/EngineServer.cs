@@ -14,8 +14,12 @@ internal sealed class EngineServer : IAsyncDisposable
     private EngineServer(WebApplication app, IServingEngine engine, Uri? url)
     {
         _app = app;
-        Announcement = engine.Announcement with { Url = (url ?? HttpServer.AddressOf(app)).GetLeftPart(UriPartial.Authority) };
+        Listening = HttpServer.AddressOf(app);
+        Announcement = engine.Announcement with { Url = (url ?? Listening).GetLeftPart(UriPartial.Authority) };
     }
+
+    /// <summary>Where it listens.</summary>
+    internal Uri Listening { get; }
 
     /// <summary>The engine, with its address.</summary>
     internal EngineAnnouncement Announcement { get; }
@@ -30,7 +34,7 @@ internal sealed class EngineServer : IAsyncDisposable
     internal static async Task<EngineServer> StartAsync(
         IServingEngine engine, IPEndPoint listen, Uri? url = null, bool verbose = false, CancellationToken cancellation = default)
     {
-        var app = HttpServer.Build(listen, verbose);
+        var app = HttpServer.Build(listen, verbose, url is null ? [] : [url.Host]);
         try
         {
             new EngineRoutes(engine, app.Services.GetRequiredService<ILogger<EngineServer>>()).Map(app);

@@ -21,15 +21,22 @@ internal static class HttpErrors
         return context.Response.WriteAsJsonAsync(new HttpError(error), HttpErrorJson.Default.HttpError, cancellationToken: context.RequestAborted);
     }
 
+    /// <summary>
+    /// Whether the body's type is JSON; if not, it is refused with 415. Whatever changes something asks this, also where nothing of the body is read: a
+    /// page of another origin can send this type (like PUT and DELETE) only after it has asked, and nobody is ever told yes.
+    /// </summary>
+    internal static async Task<bool> IsJsonAsync(this HttpContext context)
+    {
+        if (context.Request.HasJsonContentType()) return true;
+        await context.RefuseAsync(StatusCodes.Status415UnsupportedMediaType, "The request needs 'Content-Type: application/json', also without a body.");
+        return false;
+    }
+
     /// <summary>The body, or null after it has been refused with 400, 413 or 415.</summary>
     internal static async Task<T?> ReadBodyAsync<T>(this HttpContext context, JsonTypeInfo<T> type)
         where T : class
     {
-        if (!context.Request.HasJsonContentType())
-        {
-            await context.RefuseAsync(StatusCodes.Status415UnsupportedMediaType, "The body must be application/json.");
-            return null;
-        }
+        if (!await context.IsJsonAsync()) return null;
         try
         {
             var body = await JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted);

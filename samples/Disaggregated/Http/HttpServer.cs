@@ -17,7 +17,10 @@ internal static class HttpServer
     /// <summary>The most bytes of a request's body.</summary>
     internal const int BodyLimit = 1 << 20;
 
-    internal static WebApplication Build(IPEndPoint listen, bool verbose)
+    /// <param name="listen">Where it listens.</param>
+    /// <param name="verbose">Whether it logs more than warnings.</param>
+    /// <param name="names">Names by which others reach it, besides addresses, localhost and the machine's name.</param>
+    internal static WebApplication Build(IPEndPoint listen, bool verbose, IReadOnlyList<string> names)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         AddLogs(builder.Logging, verbose);
@@ -29,7 +32,9 @@ internal static class HttpServer
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = BodyLimit;
         });
-        return builder.Build();
+        var app = builder.Build();
+        app.AnswerOnlyTo(names);
+        return app;
     }
 
     /// <exception cref="IOException">It cannot listen there.</exception>

@@ -20,6 +20,12 @@ internal static class ListenAddress
         return option;
     }
 
+    /// <summary>Names by which a server is reached; see <see cref="HostNames"/>.</summary>
+    internal static Option<string[]> Hosts() => new("--host")
+    {
+        Description = "A name by which clients reach the router, besides addresses, localhost and the machine's own name; may be given several times.",
+    };
+
     /// <exception cref="FormatException">It is not ADDRESS:PORT.</exception>
     internal static IPEndPoint Parse(string text) =>
         TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is not ADDRESS:PORT, such as 127.0.0.1:8080.");

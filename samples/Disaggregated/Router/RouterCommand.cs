@@ -9,13 +9,14 @@ internal static class RouterCommand
     internal static Command Create()
     {
         var listen = ListenAddress.Option("--listen", "127.0.0.1:8080");
+        var hosts = ListenAddress.Hosts();
         var queue = CommonOptions.Positive("--queue", "The most answers on their way at once; one more is refused with 429.", 256);
         var deadAfter = CommonOptions.Seconds("--dead-after", "An engine that is silent for so many seconds counts as dead.", 6);
         var timeout = CommonOptions.Seconds("--timeout", "When a request fails if it has not ended, in seconds; the most that a client may ask for.", 120);
         var common = new CommonOptions();
         var command = new Command("router", "OpenAI-compatible completions in front of prefill and decode engines, with a live page. Engines join by themselves: engine --router URL.")
         {
-            listen, queue, timeout, deadAfter, common.Model, common.Verbose, ServerLife.EndWithStdin,
+            listen, hosts, queue, timeout, deadAfter, common.Model, common.Verbose, ServerLife.EndWithStdin,
         };
         command.SetAction(async (parse, cancellation) =>
         {
@@ -23,7 +24,7 @@ internal static class RouterCommand
             {
                 var options = new RouterOptions
                 {
-                    Listen = ListenAddress.Parse(parse.GetValue(listen)!), Model = ServedModel.Load(common.ModelOf(parse)), Queue = parse.GetValue(queue),
+                    Listen = ListenAddress.Parse(parse.GetValue(listen)!), Hosts = parse.GetValue(hosts) ?? [], Model = ServedModel.Load(common.ModelOf(parse)), Queue = parse.GetValue(queue),
                     Timeout = TimeSpan.FromSeconds(parse.GetValue(timeout)), DeadAfter = TimeSpan.FromSeconds(parse.GetValue(deadAfter)),
                     Verbose = parse.GetValue(common.Verbose),
                 };

@@ -8,6 +8,9 @@ internal sealed record RouterOptions
     /// <summary>Where it listens.</summary>
     public required IPEndPoint Listen { get; init; }
 
+    /// <summary>Names by which clients reach it, besides addresses, localhost and the machine's name.</summary>
+    public string[] Hosts { get; init; } = [];
+
     /// <summary>What it serves.</summary>
     public required ServedModel Model { get; init; }
 

@@ -27,7 +27,7 @@ internal sealed class RouterServer : IAsyncDisposable
 
     internal static async Task<RouterServer> StartAsync(RouterOptions options, CancellationToken cancellation = default)
     {
-        var app = HttpServer.Build(options.Listen, options.Verbose);
+        var app = HttpServer.Build(options.Listen, options.Verbose, options.Hosts);
         try
         {
             var logger = app.Services.GetRequiredService<ILogger<RouterServer>>();
@@ -66,6 +66,7 @@ internal sealed class RouterServer : IAsyncDisposable
         });
         routes.MapPost("/workers/{name}/exited", async http =>
         {
+            if (!await http.IsJsonAsync()) return;
             if (!int.TryParse(http.Request.Query["process"], NumberStyles.None, CultureInfo.InvariantCulture, out var process) || process == 0)
                 await http.RefuseAsync(StatusCodes.Status400BadRequest, "process must be the id of the process that has ended: /workers/NAME/exited?process=1234");
             else if (await context.Workers.ExitedAsync((string)http.Request.RouteValues["name"]!, process, http.RequestAborted)) http.Response.StatusCode = StatusCodes.Status204NoContent;

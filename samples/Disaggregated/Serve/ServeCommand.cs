@@ -64,7 +64,8 @@ internal static class ServeCommand
         if (router is null) return;
         try
         {
-            using var answer = await http.PostAsync(new Uri(router, $"/workers/{name}/exited?process={process}"), null, cancellation);
+            using var nothing = new StringContent("", null, "application/json");
+            using var answer = await http.PostAsync(new Uri(router, $"/workers/{name}/exited?process={process}"), nothing, cancellation);
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
         {
@@ -105,6 +106,7 @@ internal static class ServeCommand
     {
         private readonly CommonOptions _common = new();
         private readonly ServingEngineArguments _engine = new();
+        private readonly Option<string[]> _hosts = ListenAddress.Hosts();
         private readonly Option<int> _routerQueue = CommonOptions.Positive("--router-queue", "The most answers on their way at once.", 256);
 
         internal void AddTo(Command command)
@@ -112,12 +114,14 @@ internal static class ServeCommand
             _common.AddTo(command);
             _engine.AddTo(command);
             command.Add(_routerQueue);
+            command.Add(_hosts);
         }
 
         internal string[] RouterPart(ParseResult parse) =>
         [
             "--queue", Text(parse.GetValue(_routerQueue)), "--model", _common.ModelOf(parse),
-            "--timeout", parse.GetValue(_common.Timeout).ToString(CultureInfo.InvariantCulture), .. Verbose(parse),
+            "--timeout", parse.GetValue(_common.Timeout).ToString(CultureInfo.InvariantCulture),
+            .. (parse.GetValue(_hosts) ?? []).SelectMany(name => (string[])["--host", name]), .. Verbose(parse),
         ];
 
         internal string[] EnginePart(ParseResult parse) =>

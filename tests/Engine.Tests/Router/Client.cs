@@ -8,6 +8,9 @@ namespace Nixl.Sdk.Engine.Tests.Router;
 /// <summary>A client of the router's completions.</summary>
 internal static class Client
 {
+    /// <summary>A body of no bytes, for routes that want nothing but its type.</summary>
+    internal static StringContent Nothing => new("", null, "application/json");
+
     internal static async Task<(HttpStatusCode Status, JsonNode Body)> CompleteAsync(this HttpClient http, object body)
     {
         using var answer = await http.PostAsJsonAsync("/v1/completions", body);

@@ -104,7 +104,7 @@ public sealed class EngineHttpTests : IAsyncLifetime, IDisposable
         Assert.Equal(("decode-0", _engine.Incarnation, 512), (status!.Name, status.Incarnation, status.Blocks.Total));
         Assert.Equal("live", await _http.GetStringAsync("/health/live"));
         Assert.Equal("ready", await _http.GetStringAsync("/health/ready"));
-        using var drain = await _http.PostAsync("/engine/drain", null);
+        using var drain = await _http.PostAsync("/engine/drain", Client.Nothing);
         Assert.True(_engine.Draining);
         using var ready = await _http.GetAsync("/health/ready");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);

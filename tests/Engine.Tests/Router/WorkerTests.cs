@@ -99,7 +99,7 @@ public sealed class WorkerTests
         await using var cluster = await Cluster.StartAsync();
         var gone = await cluster.AddAsync(new ScriptedEngine("prefill-0", EngineRole.Prefill));
         var others = await cluster.AddAsync(("decode-0", EngineRole.Decode), ("decode-1", EngineRole.Decode));
-        using (var living = await cluster.Http.PostAsync($"/workers/prefill-0/exited?process={gone.Engine.ProcessId}", null)) Assert.Equal(HttpStatusCode.NotFound, living.StatusCode);
+        using (var living = await cluster.Http.PostAsync($"/workers/prefill-0/exited?process={gone.Engine.ProcessId}", Client.Nothing)) Assert.Equal(HttpStatusCode.NotFound, living.StatusCode);
         Assert.All(others, other => Assert.Empty(other.Exited));
         await gone.StopAnnouncingAsync();
         await gone.KillAsync();
@@ -107,11 +107,11 @@ public sealed class WorkerTests
             ("prefill-0/exited", HttpStatusCode.BadRequest), ("prefill-0/exited?process=0", HttpStatusCode.BadRequest), ("prefill-0/exited?process=-1", HttpStatusCode.BadRequest),
             ($"prefill-0/exited?process={gone.Engine.ProcessId + 1}", HttpStatusCode.NotFound), ($"prefill-9/exited?process={gone.Engine.ProcessId}", HttpStatusCode.NotFound)])
         {
-            using var answer = await cluster.Http.PostAsync($"/workers/{query}", null);
+            using var answer = await cluster.Http.PostAsync($"/workers/{query}", Client.Nothing);
             Assert.Equal(expected, answer.StatusCode);
         }
         Assert.All(others, other => Assert.Empty(other.Exited));
-        using var told = await cluster.Http.PostAsync($"/workers/prefill-0/exited?process={gone.Engine.ProcessId}", null);
+        using var told = await cluster.Http.PostAsync($"/workers/prefill-0/exited?process={gone.Engine.ProcessId}", Client.Nothing);
         Assert.Equal(HttpStatusCode.NoContent, told.StatusCode);
         // Who does not answer in time is told later, and one whose answer came too late is told twice.
         await Wait.UntilAsync(() => others.All(other => !other.Exited.IsEmpty), "the others have been told");

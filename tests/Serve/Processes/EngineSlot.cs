@@ -79,7 +79,7 @@ internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri ro
     /// </summary>
     private async Task TellExitAsync(int process, CancellationToken cancellation)
     {
-        var told = Http.PostAsync(new Uri(router, $"/workers/{spec.Name}/exited?process={Text(process)}"), null, CancellationToken.None);
+        var told = Http.PostAsync(new Uri(router, $"/workers/{spec.Name}/exited?process={Text(process)}"), new StringContent("", null, "application/json"), CancellationToken.None);
         await Task.WhenAny(told, Task.Delay(Said, cancellation));
         _ = told.ContinueWith(
             answer => { if (answer.IsCompletedSuccessfully) answer.Result.Dispose(); else _ = answer.Exception; },
