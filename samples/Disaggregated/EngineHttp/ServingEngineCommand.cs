@@ -63,7 +63,7 @@ internal static class ServingEngineCommand
         {
             return 130;
         }
-        catch (Exception e) when (e is IOException or ModelFormatException or ArgumentException or InvalidOperationException or NixlException)
+        catch (Exception e) when (e is IOException or ModelFormatException or ArgumentException or InvalidOperationException or TimeoutException or NixlException)
         {
             await Console.Error.WriteLineAsync($"error: {options.Name}: {e.Message}");
             return 2;

@@ -160,6 +160,9 @@ internal sealed class EngineCore : IDisposable
         return true;
     }
 
+    /// <inheritdoc cref="BatchRunner.HasEnded"/>
+    internal bool HasEnded => _runner.HasEnded;
+
     /// <inheritdoc/>
     public void Dispose() => _runner.Dispose();
 

@@ -153,6 +153,7 @@ internal sealed partial class ServingEngine : IServingEngine
     }
 
     /// <summary>Ends what it has with a clear failure, tells its peers, and closes everything.</summary>
+    /// <exception cref="TimeoutException">A rank hangs in a step: its agents and memory are left as they are.</exception>
     public async ValueTask DisposeAsync()
     {
         Task[] open;
@@ -171,9 +172,12 @@ internal sealed partial class ServingEngine : IServingEngine
             Loop.Dispose();
             _core.Dispose();
         });
-        foreach (var rank in Ranks) await rank.DisposeAsync();
+        if (_core.HasEnded)
+            foreach (var rank in Ranks) await rank.DisposeAsync();
         Advisor.Dispose();
         await _exchange.DisposeAsync();
+        if (!_core.HasEnded)
+            throw new TimeoutException($"A rank of engine {Options.Name} has not ended its step within {Options.Core.RankTimeout.TotalSeconds} s. The memory that it computes on stays until the process ends: end it.");
     }
 
     private static string Hex(ulong incarnation) => incarnation.ToString("x16", CultureInfo.InvariantCulture);

@@ -82,10 +82,17 @@ public sealed class BatchRunner : IDisposable
     /// <summary>Logits of the last step, by the row that <c>StepBatch.Add</c> returned; valid until the next step.</summary>
     public ReadOnlySpan<float> Logits(int row) => _logits.Row(row);
 
+    /// <summary>
+    /// Whether no rank computes any more; true only after <see cref="Dispose"/>. A rank that hangs in a step for longer than the timeout makes it false: then
+    /// models and caches have to stay as long as the process.
+    /// </summary>
+    public bool HasEnded => _threads.HasEnded;
+
     /// <inheritdoc/>
     public void Dispose()
     {
-        _threads.Dispose(); // first: no rank computes any more
+        _threads.Dispose();
+        if (!HasEnded) return; // a rank may still compute on all of it
         foreach (var rank in _ranks) rank.Dispose();
         _allReduce.Dispose();
         _logits.Dispose();

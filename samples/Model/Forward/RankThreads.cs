@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Nixl.Sdk.Samples.Model;
 
 /// <summary>
@@ -17,6 +19,7 @@ internal sealed class RankThreads : IDisposable
     private Action<int> _body = _ => { };
     private Action _onFailure = () => { };
     private Exception? _failure;
+    private bool _disposed;
 
     internal RankThreads(int ranks, TimeSpan timeout)
     {
@@ -34,7 +37,7 @@ internal sealed class RankThreads : IDisposable
     /// <exception cref="InvalidOperationException">A rank failed, now or in an earlier step.</exception>
     internal void Run(Action<int> body, Action onFailure)
     {
-        ObjectDisposedException.ThrowIf(_ending.IsCancellationRequested, this);
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (_failure is not null) throw Broken(_failure);
         (_body, _onFailure) = (body, onFailure);
         foreach (var worker in _workers) worker.Start.Release();
@@ -48,15 +51,23 @@ internal sealed class RankThreads : IDisposable
         if (_failure is { } failure) throw Broken(failure);
     }
 
-    /// <summary>Waits for the ranks: the memory that they compute on goes away after it.</summary>
+    /// <summary>Whether no rank computes any more; true only after <see cref="Dispose"/>. If not, the memory that they compute on must stay.</summary>
+    internal bool HasEnded { get; private set; }
+
+    /// <summary>Waits for the ranks, not longer than for a step: <see cref="HasEnded"/> tells whether all have come.</summary>
     public void Dispose()
     {
+        if (_disposed) return;
+        _disposed = true;
         _ending.Cancel();
-        foreach (var (thread, start) in _workers)
+        var began = Stopwatch.GetTimestamp();
+        foreach (var (thread, _) in _workers)
         {
-            thread.Join();
-            start.Dispose();
+            var left = _timeout - Stopwatch.GetElapsedTime(began);
+            if (!thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero)) return; // it may still wake up: what it looks at then stays, too
         }
+        HasEnded = true;
+        foreach (var (_, start) in _workers) start.Dispose();
         _finished.Dispose();
         _ending.Dispose();
     }

@@ -60,4 +60,25 @@ public sealed class RankThreadsTests
         Assert.IsType<TimeoutException>(failure.InnerException);
         go.Set();
     }
+
+    [Fact]
+    public async Task Who_ends_the_ranks_waits_for_one_that_hangs_not_longer_than_for_a_step_and_knows_that_it_has_not_ended()
+    {
+        using var go = new ManualResetEventSlim();
+        var threads = new RankThreads(3, TimeSpan.FromMilliseconds(200));
+        Assert.Throws<InvalidOperationException>(() => threads.Run(
+            rank =>
+            {
+                if (rank == 2) go.Wait(Deadline);
+            }, () => { }));
+        await Task.Run(threads.Dispose).WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.False(threads.HasEnded);
+        Assert.Throws<ObjectDisposedException>(() => threads.Run(_ => { }, () => { }));
+        go.Set(); // it finds everything that it looks at, and ends
+
+        var others = new RankThreads(3, Deadline);
+        others.Run(_ => { }, () => { });
+        others.Dispose();
+        Assert.True(others.HasEnded);
+    }
 }

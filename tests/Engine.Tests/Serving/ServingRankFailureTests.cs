@@ -5,14 +5,16 @@ namespace Nixl.Sdk.Engine.Tests;
 /// <summary>A rank of an engine fails alone.</summary>
 public sealed class ServingRankFailureTests
 {
-    [Fact]
-    public async Task The_answer_comes_from_elsewhere_and_the_memory_stays_until_the_last_rank_has_left_it()
+    [Theory]
+    [InlineData(12, false)]
+    [InlineData(4, true)]
+    public async Task The_answer_comes_from_elsewhere_and_the_memory_stays_until_the_last_rank_has_left_it(int timeout, bool hangsForEver)
     {
         await using var bench = new ServingBench();
         using var gate = new ManualResetEventSlim();
         var prefill = await bench.StartAsync("p", EngineRole.Prefill, 2, options => options with
         {
-            Core = new EngineCoreOptions { RankTimeout = TimeSpan.FromSeconds(5) },
+            Core = new EngineCoreOptions { RankTimeout = TimeSpan.FromSeconds(timeout) },
             Stored = (rank, layer, _) =>
             {
                 if (layer != 2) return;
@@ -34,11 +36,18 @@ public sealed class ServingRankFailureTests
         Assert.Contains("no producer", Assert.Single(events.OfType<FailoverEvent>()).Reason, StringComparison.Ordinal);
 
         var stopping = Task.Run(() => bench.StopAsync("p"));
-        await Task.Delay(TimeSpan.FromSeconds(2)); // for what must not happen
-        Assert.False(stopping.IsCompleted);
+        if (hangsForEver)
+        {
+            Assert.Contains("A rank of engine p", (await Assert.ThrowsAsync<TimeoutException>(() => stopping)).Message, StringComparison.Ordinal);
+        }
+        else
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1)); // for what must not happen
+            Assert.False(stopping.IsCompleted);
+        }
         Assert.All(prefill.Ranks, rank => Assert.False(rank.Agent.IsDisposed, "the memory on which a rank computes is gone"));
         gate.Set();
-        await stopping;
+        if (!hangsForEver) await stopping;
         await bench.AssertQuietAsync();
     }
 }
