@@ -24,6 +24,7 @@ public abstract class KvPeerLink : IAsyncDisposable
     private readonly Channel<KvPeerLinkStatus> _changes = Channel.CreateUnbounded<KvPeerLinkStatus>(new UnboundedChannelOptions { SingleReader = true });
     private KvPeerLinkStatus _status;
     private KvSource? _source;
+    private RemoteAgent[] _remotes = [];
     private TaskCompletionSource _changed = NewSignal();
 
     private protected KvPeerLink(KvPool pool, IReadOnlyList<KvPeerRank> ranks)
@@ -61,6 +62,16 @@ public abstract class KvPeerLink : IAsyncDisposable
         get
         {
             lock (_sync) return _source;
+        }
+    }
+
+    /// <summary>The agents of those ranks that are connected now, in the order of <see cref="Ranks"/>: what carries the bytes, and what the way has counted. Also
+    /// without a consumer.</summary>
+    public IReadOnlyList<RemoteAgent> Remotes
+    {
+        get
+        {
+            lock (_sync) return _remotes;
         }
     }
 
@@ -109,13 +120,13 @@ public abstract class KvPeerLink : IAsyncDisposable
     private protected void Start() => _ = Task.Run(TellAsync);
 
     /// <summary>What has changed; <see cref="KvPeerLinkState.Disposed"/> stays.</summary>
-    private protected void Publish(KvPeerLinkStatus status, KvSource? source)
+    private protected void Publish(KvPeerLinkStatus status, KvSource? source, RemoteAgent[] remotes)
     {
         lock (_sync)
         {
             if (_status.State == KvPeerLinkState.Disposed) return;
             var isNew = _status.State != status.State;
-            (_status, _source) = (status, source);
+            (_status, _source, _remotes) = (status, source, remotes);
             if (!isNew) return;
             _changes.Writer.TryWrite(status);
             if (status.State == KvPeerLinkState.Disposed) _changes.Writer.TryComplete();

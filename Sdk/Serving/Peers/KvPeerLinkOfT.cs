@@ -119,7 +119,8 @@ public sealed class KvPeerLink<TLayout> : KvPeerLink
         var pools = _ranks.Select(static rank => rank.Pool).OfType<RemoteKvPool<TLayout>>().ToArray();
         var state = StateOf(pools, out var source);
         if (state == KvPeerLinkState.Connected) (_wasConnected, _lastFailure) = (true, null);
-        Publish(new KvPeerLinkStatus(state, pools.Length, _ranks.Length, _ranks.Sum(static rank => rank.Attempts), _ranks.Sum(static rank => rank.Losses), _lastFailure), source);
+        var status = new KvPeerLinkStatus(state, pools.Length, _ranks.Length, _ranks.Sum(static rank => rank.Attempts), _ranks.Sum(static rank => rank.Losses), _lastFailure);
+        Publish(status, source, state == KvPeerLinkState.Disposed ? [] : [.. pools.Select(static pool => pool.Remote)]);
     }
 
     private KvPeerLinkState StateOf(RemoteKvPool<TLayout>[] pools, out KvSource? source)

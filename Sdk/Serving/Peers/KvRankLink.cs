@@ -11,6 +11,10 @@ internal sealed class KvRankLink<TLayout>(
     // Changes of state wake the task at once; this is for what no event tells.
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
+    // What was ready may have closed its producer or forgotten us, and no event tells that either. One message each way.
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
+    private const int MostUnanswered = 3;
+
     private readonly KvClock _clock = new(options.TimeProvider);
     private volatile TaskCompletionSource _changed = NewSignal();
     private volatile RemoteKvPool<TLayout>? _pool;
@@ -18,6 +22,7 @@ internal sealed class KvRankLink<TLayout>(
     private volatile bool _suspect;
     private volatile bool _ready;
     private volatile bool _serves;
+    private int _unanswered; // since the last answer
     private long _attempts;
     private long _losses;
 
@@ -120,11 +125,12 @@ internal sealed class KvRankLink<TLayout>(
                 (patience, nextQuestion) = (new Backoff(options), long.MinValue);
                 owner.Look();
             }
-            if (!_ready && !_suspect && _clock.Now >= nextQuestion)
+            if (!_suspect && _clock.Now >= nextQuestion)
             {
-                await AskAsync(pool, stop).ConfigureAwait(false);
-                var pause = patience.Next(longest: false);
-                nextQuestion = _clock.After(pause < Tick ? pause : Tick); // it is there and one message is cheap: readiness need not wait longer
+                await AskAsync(pool, changed.Task, stop).ConfigureAwait(false);
+                if (_ready) patience.Reset();
+                var pause = _ready ? AskAgain : patience.Next(longest: false);
+                nextQuestion = _clock.After(_ready || pause < Tick ? pause : Tick); // it is there and one message is cheap: readiness need not wait longer
             }
             // A host that was lost says no goodbye: when the rank is there again, only its metadata tells.
             if (_suspect && _clock.Now >= nextQuestion)
@@ -136,7 +142,7 @@ internal sealed class KvRankLink<TLayout>(
                 }
                 nextQuestion = _clock.After(patience.Next(longest: false));
             }
-            var wait = nextQuestion == long.MinValue || _ready ? Tick : _clock.Until(nextQuestion);
+            var wait = _clock.Until(nextQuestion);
             if (wait > Tick) wait = Tick;
             if (wait > TimeSpan.Zero) await changed.Task.WaitAsync(wait, options.TimeProvider, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -144,17 +150,28 @@ internal sealed class KvRankLink<TLayout>(
     }
 
     // It may have been connected by us before it has connected to us; what we send it until then it cannot answer.
+    // A change of its state ends the question: who is gone is not waited for.
+    private async Task AskAsync(RemoteKvPool<TLayout> pool, Task changed, CancellationToken stop)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var asking = AskAsync(pool, end.Token);
+        await Task.WhenAny(asking, changed).ConfigureAwait(false);
+        if (!asking.IsCompleted) await end.CancelAsync().ConfigureAwait(false);
+        await asking.ConfigureAwait(false);
+    }
+
     private async Task AskAsync(RemoteKvPool<TLayout> pool, CancellationToken stop)
     {
         try
         {
             var problem = await FindProblemAsync(pool, stop).ConfigureAwait(false);
-            _ready = problem is null;
+            (_ready, _unanswered) = (problem is null, 0);
             if (problem is null) owner.Look();
             else owner.Failed(new NixlBusyException(NixlStatus.Busy, problem) { Peer = pool.Remote.Name });
         }
         catch (TimeoutException)
         {
+            if (++_unanswered >= MostUnanswered) _ready = false; // one answer may be late
             owner.Failed(new NixlBusyException(NixlStatus.Busy, $"'{pool.Remote.Name}' does not answer: it is not connected to '{local.Agent.Name}' yet, or runs no KvConnector.") { Peer = pool.Remote.Name });
         }
         catch (Exception e) when (e is NixlException or ObjectDisposedException or OperationCanceledException)
@@ -200,7 +217,7 @@ internal sealed class KvRankLink<TLayout>(
     // First nothing new begins, then the prepared lists go; what the transport still touches keeps them until then.
     private async Task DropAsync(RemoteKvPool<TLayout> pool, Exception reason)
     {
-        (_pool, _suspect, _ready, _serves) = (null, false, false, false);
+        (_pool, _suspect, _ready, _serves, _unanswered) = (null, false, false, false, 0);
         if (!owner.IsEnding) Interlocked.Increment(ref _losses);
         owner.Dropped(pool, reason);
         await pool.DisposeAsync().AsTask().WaitAsync(local.Agent.Runtime.Options.QuiesceGrace + Tick, options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -97,7 +97,7 @@ internal sealed class ChannelEngine : IDisposable
             if (DateTime.UtcNow > until) throw await FailAsync(string.Join("; ", _engine.GetStatus().Peers.Select(peer => $"{peer.Name} is {peer.State}: {peer.Reason}")));
             await Task.Delay(5, _ending.Token);
         }
-        var remote = _engine.Peers.FindAgent(); // a decode engine's; the other side has nothing to say about it
+        var remote = _engine.Peers.FindAgent();
         await _channel.SendAsync(
             new ConnectedMessage(remote?.Transport.ToString() ?? "", remote?.TransportVersion ?? "", remote?.Provider ?? "", remote?.Reason ?? ""), _ending.Token);
     }

@@ -32,7 +32,7 @@ internal sealed class EnginePeers(ServingEngineOptions options, string model, IR
         lock (_lock) return _peers.GetValueOrDefault(name);
     }
 
-    /// <summary>An agent that caches come from; null if there is none.</summary>
+    /// <summary>An agent that caches come from, or go to; null if there is none.</summary>
     internal RemoteAgent? FindAgent()
     {
         lock (_lock) return _peers.Values.Select(peer => peer.Agent).FirstOrDefault(agent => agent is not null);

@@ -43,8 +43,9 @@ internal sealed class PeerEngine : IAsyncDisposable
         }
     }
 
-    /// <summary>Of those that give something, the first one; null if there is none.</summary>
-    internal RemoteAgent? Agent => _links.Select(link => link.Source).FirstOrDefault(source => source is not null)?.Ranks[0].Remote;
+    /// <summary>Of those that give something, or else of those that are connected, the first one; null if there is none.</summary>
+    internal RemoteAgent? Agent => _links.Select(link => link.Source?.Ranks[0].Remote).FirstOrDefault(remote => remote is not null)
+        ?? _links.SelectMany(link => link.Remotes).FirstOrDefault();
 
     /// <summary>Tokens of prompts that it was asked for and that have not come.</summary>
     internal long AskedTokens => Interlocked.Read(ref _askedTokens);

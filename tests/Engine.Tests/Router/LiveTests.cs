@@ -58,6 +58,21 @@ public sealed class LiveTests
     }
 
     [Fact]
+    public async Task Pairs_of_which_nobody_speaks_any_more_make_room()
+    {
+        var rates = new LinkRates(new LiveFeed());
+        await using var engine = new ScriptedEngine("decode-0", EngineRole.Decode);
+        void Add(string peer, double now) => rates.Add(engine.GetStatus() with { Peers = [new EnginePeer(peer, "a", "connected", "", "local", 1, 1, 0), new EnginePeer("stays", "a", "connected", "", "local", now > 1 ? 9 : 1, 1, 0)] }, now);
+        for (var i = 0; i < 1100; i++) Add($"prefill-{i}", 1 + (i / 1e6));
+        Assert.Equal(1024, rates.Since(0).Length);
+        Add("new", 30_000);
+        Assert.DoesNotContain(rates.Since(0), link => link.From == "new");
+        Add("new", 61_000);
+        Assert.Equal(["new", "stays"], rates.Since(0).Select(link => link.From).Order(StringComparer.Ordinal));
+        Assert.Equal(9, rates.Since(0).Single(link => link.From == "stays").Bytes);
+    }
+
+    [Fact]
     public void The_feed_is_bounded()
     {
         var feed = new LiveFeed();

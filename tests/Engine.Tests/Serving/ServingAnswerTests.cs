@@ -104,6 +104,8 @@ public sealed class ServingAnswerTests
         Assert.Equal(bytes, ServingBench.Written(prefill));
         Assert.Equal((0, requests.Sum(request => request.Prompt.Length)), (decode.GetStatus().PromptTokensComputed, prefill.GetStatus().PromptTokensComputed));
         Assert.Equal(bytes, Assert.Single(decode.GetStatus().Peers).Bytes);
+        Assert.Equal(decode.GetStatus().Peers[0].Transport, prefill.GetStatus().Peers[0].Transport);
+        Assert.NotEqual("", prefill.GetStatus().Peers[0].Transport);
         await ServingBench.UntilAsync(() => Assert.Single(prefill.GetStatus().Peers).Bytes == bytes, () => $"{prefill.GetStatus().Peers[0]} for {bytes} bytes");
         await bench.AssertQuietAsync();
     }

@@ -29,11 +29,12 @@ public sealed class ServingRankFailureTests
         bench.AssertAnswer(request, events);
         Assert.Single(events.OfType<FailoverEvent>());
         await ServingBench.UntilAsync(() => !prefill.GetStatus().Ready, () => "an engine whose rank has failed is ready");
-        // It is still connected: who asks it is refused at once, and waits for no deadline.
+        // It is still connected: who asks it before its links have noticed is refused at once, and waits for no deadline.
         request = bench.Request(ServingBench.Prompt(120, 2), 10, "p");
         events = await ServingBench.AskAsync(decode, request);
         bench.AssertAnswer(request, events);
-        Assert.Contains("no producer", Assert.Single(events.OfType<FailoverEvent>()).Reason, StringComparison.Ordinal);
+        Assert.All(events.OfType<FailoverEvent>(), failover => Assert.Contains("no producer", failover.Reason, StringComparison.Ordinal));
+        await ServingBench.UntilAsync(() => decode.GetStatus().Peers[0].State == "lost", () => $"its links are {decode.GetStatus().Peers[0]}");
 
         var stopping = Task.Run(() => bench.StopAsync("p"));
         if (hangsForEver)

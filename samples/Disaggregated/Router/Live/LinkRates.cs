@@ -4,17 +4,23 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 internal sealed class LinkRates(LiveFeed feed)
 {
     private const int Points = 150, Limit = 1024;
+    private const double ForgottenAfter = 60_000; // nobody speaks of it any more, and the page has no point of it left
 
     private readonly Lock _lock = new();
     private readonly Dictionary<(string From, string To), Link> _links = [];
 
     /// <summary>Takes an engine's counters.</summary>
-    internal void Add(EngineStatus status)
+    internal void Add(EngineStatus status) => Add(status, Clock.Now);
+
+    /// <summary>Takes an engine's counters.</summary>
+    /// <param name="status">The engine.</param>
+    /// <param name="now">When, in milliseconds.</param>
+    internal void Add(EngineStatus status, double now)
     {
         if (status.Role == EngineRole.Prefill) return;
-        var now = Clock.Now;
         lock (_lock)
         {
+            foreach (var (pair, link) in _links) if (now - link.At > ForgottenAfter) _links.Remove(pair);
             foreach (var peer in status.Peers)
             {
                 if (!_links.TryGetValue((peer.Name, status.Name), out var link))
@@ -48,6 +54,8 @@ internal sealed class LinkRates(LiveFeed feed)
         private double _at;
 
         internal Queue<(long Version, double At, double Rate)> Rates { get; } = new();
+
+        internal double At => _at;
 
         internal long Newest { get; private set; }
 

@@ -133,6 +133,62 @@ public sealed class PeerLinkFaultTests
         Assert.Equal(KvPeerLinkState.Lost, link.State);
     }
 
+    [Fact]
+    public async Task A_peer_that_closes_its_producer_or_forgets_us_is_lost_although_its_agent_lives_and_comes_back()
+    {
+        await using var exchange = new ScriptedExchange();
+        var (fake, time) = (new FakeTransport(), new FakeTimeProvider());
+        await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), exchange, fake);
+        await using var prefill = await Engine.StartAsync(Pair.UniqueName("p"), exchange, fake);
+        var back = prefill.LinkTo(decode.Agent, new KvPeerLinkOptions { FirstBackoff = 10 * Millisecond, MaxBackoff = 50 * Millisecond }, consumes: false);
+        await using var link = new KvPeerLink<SplitKv>(
+            decode.Pool, exchange, [new KvPeerRank(prefill.Agent.Name)], consumer: decode.Consumer, options: new KvPeerLinkOptions { TimeProvider = time });
+        await UntilAsync(() => link.State == KvPeerLinkState.Connected && back.State == KvPeerLinkState.Connected);
+        Assert.Same(link.Source!.Ranks[0].Remote, Assert.Single(link.Remotes));
+        Assert.Equal(decode.Agent.Name, Assert.Single(back.Remotes).Name);
+
+        await back.DisposeAsync(); // it is no consumer there any more
+        Assert.Empty(back.Remotes);
+        await UntilAsync(() => IsLost("does not know pool"));
+        Assert.Null(link.Source);
+        Assert.Equal((1, 0), (link.Status.ConnectedRanks, link.Status.Losses));
+        prefill.LinkTo(decode.Agent, new KvPeerLinkOptions(), consumes: false);
+        await UntilAsync(() => link.State == KvPeerLinkState.Connected);
+        Assert.NotNull(link.Source);
+
+        prefill.Producer.Dispose();
+        await UntilAsync(() => IsLost("no producer"));
+
+        bool IsLost(string why) => link.Status is { State: KvPeerLinkState.Lost, LastFailure: { } failure } && failure.Message.Contains(why, StringComparison.Ordinal);
+
+        Task UntilAsync(Func<bool> condition) => Deadlines.UntilAsync(() =>
+        {
+            time.Advance(100 * Millisecond);
+            return condition();
+        }, $"{link.Status}");
+    }
+
+    [Fact]
+    public async Task A_peer_whose_connector_has_ended_is_lost_after_some_questions()
+    {
+        await using var exchange = new ScriptedExchange();
+        var (fake, time) = (new FakeTransport(), new FakeTimeProvider());
+        await using var decode = await Engine.StartAsync(Pair.UniqueName("d"), exchange, fake);
+        await using var prefill = await Engine.StartAsync(Pair.UniqueName("p"), exchange, fake);
+        prefill.LinkTo(decode.Agent, new KvPeerLinkOptions(), consumes: false);
+        await using var link = new KvPeerLink<SplitKv>(
+            decode.Pool, exchange, [new KvPeerRank(prefill.Agent.Name)], consumer: decode.Consumer, options: new KvPeerLinkOptions { TimeProvider = time });
+        await UntilAsync(() => link.State == KvPeerLinkState.Connected);
+        await prefill.Connector.DisposeAsync().SoonAsync();
+        await UntilAsync(() => link.Status is { State: KvPeerLinkState.Lost, LastFailure: { } failure } && failure.Message.Contains("does not answer", StringComparison.Ordinal));
+
+        Task UntilAsync(Func<bool> condition) => Deadlines.UntilAsync(() =>
+        {
+            time.Advance(100 * Millisecond);
+            return condition();
+        }, $"{link.Status}");
+    }
+
     public static TheoryData<string> Moments => new("connecting", "hanging", "connected", "lost", "refused", "handler");
 
     [Theory, MemberData(nameof(Moments))]
