@@ -76,7 +76,7 @@ internal static class HandoverMetrics
         }
     }
 
-    private static string Name(KvOutcome? outcome) => outcome switch
+    internal static string Name(KvOutcome? outcome) => outcome switch
     {
         KvOutcome.Completed => "completed",
         KvOutcome.Cancelled => "cancelled",

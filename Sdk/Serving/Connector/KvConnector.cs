@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Threading.Channels;
 using Nixl.Sdk.Diagnostics;
@@ -182,9 +183,12 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
         Send(link.Peer, new KvCancelMessage(link.Id));
     }
 
-    /// <summary>For the meter; a pull's consumer says it itself.</summary>
-    internal void Ended(bool isProducer, bool isPull, KvOutcome? outcome, long bytes, long began) =>
+    /// <summary>For the meter and the span; a pull's consumer says it itself.</summary>
+    internal void Ended(bool isProducer, bool isPull, KvOutcome? outcome, long bytes, long began, Activity? span, string? why)
+    {
         HandoverMetrics.Ended(new HandoverEnd(Agent.Name, isProducer, isPull, outcome, bytes, Clock.Since(began)));
+        NixlActivities.End(span, outcome, bytes, why);
+    }
 
     internal void HeldEnded(KvHeld held, KvEndMessage end)
     {
@@ -199,6 +203,6 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
         {
             Interlocked.Decrement(ref _ending);
         }
-        if (held.Access.Kind == KvMessageKind.Request) Ended(isProducer: true, isPull: false, held.Reason?.Outcome ?? end.Outcome, end.Moved.Bytes, held.Began);
+        if (held.Access.Kind == KvMessageKind.Request) Ended(isProducer: true, isPull: false, held.Reason?.Outcome ?? end.Outcome, end.Moved.Bytes, held.Began, held.Span, held.Reason?.Message ?? end.Reason);
     }
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Nixl.Sdk.Diagnostics;
 using Nixl.Sdk.Planning;
 
 namespace Nixl.Sdk.Serving;
@@ -74,7 +76,9 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
     public async ValueTask<KvReceive> RequestAsync(KvSource source, KvRequest request, CancellationToken cancellationToken = default)
     {
         var deadline = Begin(source, request);
-        var receive = new KvPushReceive(_connector, request, deadline, source, await ReserveAsync(source, request, deadline, cancellationToken).ConfigureAwait(false));
+        var span = Span(source, request, isPull: false);
+        var leases = await ReserveAsync(source, request, deadline, span, cancellationToken).ConfigureAwait(false);
+        var receive = new KvPushReceive(_connector, request, deadline, source, leases, span);
         try
         {
             await receive.SendAsync(request, Pool.Name, cancellationToken).ConfigureAwait(false);
@@ -99,19 +103,23 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
     {
         var deadline = Begin(source, request);
         var offers = new List<KvHeld>();
+        var span = Span(source, request, isPull: true);
         try
         {
             foreach (var rank in source.Ranks)
                 offers.Add(await _offers.TakeAsync(PeerIdentity.Of(rank.Remote), rank.Name, request.Name, _connector.Left(deadline), _connector.Options.TimeProvider, cancellationToken).ConfigureAwait(false));
-            var leases = await ReserveAsync(source, request, deadline, cancellationToken).ConfigureAwait(false);
-            var receive = new KvPullReceive(_connector, request, deadline, source, leases, [.. offers]);
+            var leases = await ReserveAsync(source, request, deadline, span, cancellationToken).ConfigureAwait(false);
+            var receive = new KvPullReceive(_connector, request, deadline, source, leases, [.. offers], span);
             receive.Start();
             return receive;
         }
         catch (Exception reason)
         {
             foreach (var offer in offers) offer.End(KvOutcome.Cancelled, reason.Message, default);
-            if (reason is TimeoutException) throw new KvHandoverException(KvOutcome.TimedOut, $"Not every rank of the source has offered '{request.Name}' within {request.Timeout}; {offers.Count} of {source.Ranks.Count} have.", reason);
+            var late = reason is not TimeoutException ? null : new KvHandoverException(
+                KvOutcome.TimedOut, $"Not every rank of the source has offered '{request.Name}' within {request.Timeout}; {offers.Count} of {source.Ranks.Count} have.", reason);
+            NixlActivities.Failed(span, late ?? reason);
+            if (late is not null) throw late;
             throw;
         }
     }
@@ -155,8 +163,14 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
         return _connector.Clock.After(request.Timeout);
     }
 
-    private async ValueTask<BlockLease[]> ReserveAsync(KvSource source, KvRequest request, long deadline, CancellationToken cancellationToken)
+    private Activity? Span(KvSource source, KvRequest request, bool isPull) => !NixlActivities.IsOn ? null : NixlActivities.Handover(
+        Pool.Agent.Name, isProducer: false, isPull, request.Name, string.Join(", ", source.Ranks.Select(static rank => rank.Remote.Name)),
+        request.Groups.Sum(static group => group.PromptBlocks));
+
+    // If it fails, the hand-over has failed.
+    private async ValueTask<BlockLease[]> ReserveAsync(KvSource source, KvRequest request, long deadline, Activity? span, CancellationToken cancellationToken)
     {
+        var step = span is null ? null : NixlActivities.Step(span, "nixl.kv.reserve", request.Groups.Sum(static group => group.Blocks));
         var leases = new List<BlockLease>();
         try
         {
@@ -168,10 +182,14 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
                 if (lease.CachedBlocks > wanted.PromptBlocks) throw new ArgumentException($"Request '{request.Name}': there are more prefix hashes than blocks of the prompt.");
                 if (lease.State != BlockState.Ready) lease.Expect(source.Plans[group], wanted.PromptBlocks, request.Policy);
             }
+            step?.SetTag("nixl.kv.blocks.cached", leases.Sum(static lease => lease.CachedBlocks));
+            NixlActivities.End(step, KvOutcome.Completed, 0);
             return [.. leases];
         }
-        catch
+        catch (Exception reason)
         {
+            NixlActivities.Failed(step, reason);
+            NixlActivities.Failed(span, reason);
             foreach (var lease in leases) lease.Dispose();
             throw;
         }

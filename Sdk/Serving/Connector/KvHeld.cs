@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using Nixl.Sdk.Diagnostics;
+
 namespace Nixl.Sdk.Serving;
 
 /// <summary>
@@ -48,7 +51,12 @@ internal sealed class KvHeld
         Heartbeat = access.Heartbeat < connector.Options.CheckInterval ? connector.Options.CheckInterval : access.Heartbeat;
         NextHeartbeat = connector.Clock.After(Heartbeat);
         Stopped = _stop.Token;
+        if (NixlActivities.IsOn && access.Kind == KvMessageKind.Request)
+            Span = NixlActivities.Handover(connector.Agent.Name, isProducer: true, isPull: false, access.Name, giver.Name, access.Groups.Sum(static group => group.Blocks.Length), byPeer: true);
     }
+
+    /// <summary>Of a request; null while nobody listens.</summary>
+    public Activity? Span { get; }
 
     public RemoteAgent Giver { get; }
 

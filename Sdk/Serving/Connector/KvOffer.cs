@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using Nixl.Sdk.Diagnostics;
+
 namespace Nixl.Sdk.Serving;
 
 /// <summary>Blocks that one consumer may read. Their lease cannot become free before this has ended.</summary>
@@ -18,6 +21,7 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
     private readonly KvConnector _connector;
     private readonly long _deadline;
     private readonly long _began;
+    private Activity? _span;
     private KvLink? _link;
 
     internal KvOffer(KvConnector connector, KvOfferOptions options)
@@ -70,6 +74,8 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
     {
         var (grants, groups) = (new List<LeaseGrant>(), new List<KvAccessGroup>());
         var peer = PeerIdentity.Of(consumer.Remote);
+        if (NixlActivities.IsOn)
+            _span = NixlActivities.Handover(_connector.Agent.Name, isProducer: true, isPull: true, Name, peer.Name, leases.Sum(static lease => lease.Blocks.Length));
         try
         {
             for (var group = 0; group < leases.Count; group++)
@@ -79,8 +85,9 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
                 groups.Add(new KvAccessGroup(pool.Groups[group].Plan.Schema.Name, grant.Token.Value, 0, leases[group].Blocks.ToArray(), [], 0));
             }
         }
-        catch
+        catch (Exception reason)
         {
+            NixlActivities.Failed(_span, reason);
             foreach (var grant in grants) grant.Lease.Pool.Confirm(grant.Token, peer); // of which it was never told
             _connector.ThrowIfExited(consumer.Remote); // the pool refuses those, too
             throw;
@@ -93,8 +100,9 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
             message = KvMessageCodec.EncodeInParts(new KvAccessMessage(
                 KvMessageKind.Offer, link.Id, consumer.Name, pool.Name, Name, leases[0].Pool.HeartbeatInterval, options.Timeout, groups, options.Payload));
         }
-        catch
+        catch (Exception reason)
         {
+            NixlActivities.Failed(_span, reason);
             _connector.NeverSent(link);
             throw;
         }
@@ -102,8 +110,9 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
         {
             await _connector.SendNowAsync(consumer.Remote, message, _deadline, cancellationToken).ConfigureAwait(false);
         }
-        catch
+        catch (Exception reason)
         {
+            NixlActivities.Failed(_span, reason);
             Dispose(); // it may have got it after all
             throw;
         }
@@ -117,7 +126,7 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
     void IKvLinkOwner.Ended(KvLink link, KvEndMessage end)
     {
         if (end.Outcome != KvOutcome.Completed) Fail(new KvHandoverException(end.Outcome, $"'{link.Peer.Name}' did not read '{Name}' ({end.Outcome}): {end.Reason}") { Peer = link.Peer.Name });
-        else if (_ended.TrySetResult()) Count(KvOutcome.Completed);
+        else if (_ended.TrySetResult()) Count(KvOutcome.Completed, null);
     }
 
     void IKvLinkOwner.Closed(KvLink link) => _untouched.TrySetResult();
@@ -126,8 +135,8 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
 
     private void Fail(KvHandoverException reason)
     {
-        if (_ended.TrySetException(reason)) Count(reason.Outcome);
+        if (_ended.TrySetException(reason)) Count(reason.Outcome, reason.Message);
     }
 
-    private void Count(KvOutcome outcome) => _connector.Ended(isProducer: true, isPull: true, outcome, 0, _began);
+    private void Count(KvOutcome outcome, string? why) => _connector.Ended(isProducer: true, isPull: true, outcome, 0, _began, _span, why);
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Nixl.Sdk.Diagnostics;
 namespace Nixl.Sdk.Serving;
 
 /// <summary>The consumer's side of a pull: READs of what every rank of the source has offered.</summary>
@@ -8,8 +10,8 @@ internal sealed class KvPullReceive : KvReceive
     private readonly KvHeld[] _offers; // by rank
     private readonly bool _layerByLayer;
 
-    public KvPullReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases, KvHeld[] offers)
-        : base(connector, request, deadline, source, leases) => (_offers, _layerByLayer) = (offers, request.LayerByLayer);
+    public KvPullReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases, KvHeld[] offers, Activity? span)
+        : base(connector, request, deadline, source, leases, span) => (_offers, _layerByLayer) = (offers, request.LayerByLayer);
 
     private const int AllLayers = -1;
 
@@ -93,7 +95,18 @@ internal sealed class KvPullReceive : KvReceive
 
     private async Task ReadAsync(int rank, int group, int layer, LeaseOperation pull, CancellationToken cancellationToken)
     {
-        var result = await Post(rank, group, layer, cancellationToken).ConfigureAwait(false);
+        var step = NixlActivities.Step(Span, "nixl.kv.read", Wanted(group), _offers[rank].Giver.Name, layer);
+        TransferResult result;
+        try
+        {
+            result = await Post(rank, group, layer, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception reason)
+        {
+            NixlActivities.Failed(step, reason);
+            throw;
+        }
+        NixlActivities.End(step, KvOutcome.Completed, result.Bytes);
         var (first, wanted, part) = (Leases[group].CachedBlocks, Wanted(group), PartOf(rank, group));
         pull.Arrived(result, layer == AllLayers ? part.Whole(first, wanted) : part.Whole(part.Layers.AsSpan().IndexOf(layer), 1, first, wanted));
         lock (Sync) Moved[rank] = Moved[rank] with { Bytes = Moved[rank].Bytes + result.Bytes };

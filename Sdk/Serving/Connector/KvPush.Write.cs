@@ -1,3 +1,5 @@
+using Nixl.Sdk.Diagnostics;
+
 namespace Nixl.Sdk.Serving;
 
 public sealed partial class KvPush
@@ -71,6 +73,7 @@ public sealed partial class KvPush
         while (_plan.Groups[index].Group != group) index++;
         if (Target(_plan.Groups[index].Wanted, group, local) is not { } target) return;
         var lease = Enter(group);
+        var step = NixlActivities.Step(_held.Span, "nixl.kv.write", target.Count, _held.Giver.Name, layer);
         try
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(_held.Stopped, _abort.Token, cancellationToken);
@@ -80,6 +83,7 @@ public sealed partial class KvPush
             try
             {
                 bytes = (await Post(index, layer, target, lease, stop.Token).ConfigureAwait(false)).Bytes;
+                NixlActivities.End(step, KvOutcome.Completed, bytes);
             }
             finally
             {
@@ -89,6 +93,7 @@ public sealed partial class KvPush
         }
         catch (Exception e)
         {
+            NixlActivities.Failed(step, e);
             lock (_sync) _failure ??= e;
             if (_held.Reason is { } reason) throw new KvHandoverException(reason.Outcome, reason.Message, e);
             throw;

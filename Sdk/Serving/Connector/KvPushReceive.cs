@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Nixl.Sdk.Serving;
 
 /// <summary>The consumer's side of a push: one access for each rank of the source.</summary>
@@ -7,8 +9,8 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
     private readonly KvLink?[] _links;
     private int _left;
 
-    public KvPushReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases)
-        : base(connector, request, deadline, source, leases)
+    public KvPushReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases, Activity? span)
+        : base(connector, request, deadline, source, leases, span)
     {
         _links = new KvLink?[source.Ranks.Count];
         _left = _links.Length;

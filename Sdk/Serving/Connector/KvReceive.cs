@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Nixl.Sdk.Serving;
 
 /// <summary>
@@ -21,9 +23,10 @@ public abstract class KvReceive : IDisposable
     private readonly long _began;
     private int _disposed;
 
-    private protected KvReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases)
+    private protected KvReceive(KvConnector connector, KvRequest request, long deadline, KvSource source, BlockLease[] leases, Activity? span)
     {
         Connector = connector;
+        Span = span;
         _began = connector.Clock.Now;
         _request = request;
         Deadline = deadline;
@@ -45,6 +48,9 @@ public abstract class KvReceive : IDisposable
     public bool IsEnded => _completion.Task.IsCompleted;
 
     private protected KvSource Source { get; }
+
+    /// <summary>Null while nobody listens.</summary>
+    private protected Activity? Span { get; }
 
     private protected ReadOnlyMemory<byte>[] Payloads { get; }
 
@@ -143,7 +149,7 @@ public abstract class KvReceive : IDisposable
         Stop(reason);
         foreach (var lease in Leases) lease.Dispose();
         LookAtLayers();
-        Count(reason is IncompleteArrivalException ? null : (reason as KvHandoverException)?.Outcome ?? KvOutcome.Failed, 0);
+        Count(reason is IncompleteArrivalException ? null : (reason as KvHandoverException)?.Outcome ?? KvOutcome.Failed, 0, reason.Message);
     }
 
     /// <summary>Completes when no peer and no transport of ours can touch the blocks.</summary>
@@ -167,7 +173,7 @@ public abstract class KvReceive : IDisposable
             var received = new KvReceived(arrivals, Payloads) { Moved = Moved };
             bool first;
             lock (Sync) first = _completion.TrySetResult(received);
-            if (first) Count(received.IsComplete ? KvOutcome.Completed : null, received.IsComplete ? BytesWanted() : 0);
+            if (first) Count(received.IsComplete ? KvOutcome.Completed : null, received.IsComplete ? BytesWanted() : 0, received.IsComplete ? null : "Something is missing and has to be recomputed.");
         }
         catch (Exception e) when (e is NixlException or InvalidOperationException)
         {
@@ -183,7 +189,7 @@ public abstract class KvReceive : IDisposable
         return bytes;
     }
 
-    private void Count(KvOutcome? outcome, long bytes) => Connector.Ended(isProducer: false, IsPull, outcome, bytes, _began);
+    private void Count(KvOutcome? outcome, long bytes, string? why) => Connector.Ended(isProducer: false, IsPull, outcome, bytes, _began, Span, why);
 
     private protected abstract bool IsPull { get; }
 
