@@ -8,7 +8,7 @@ using Nixl.Sdk.Serving;
 namespace Nixl.Sdk.Hosting;
 
 /// <summary>
-/// Starts all agents, their pools, connectors, producers and consumers with the host and publishes their metadata; at stop takes it back and
+/// Starts all agents, their pools, connectors, producers and consumers with the host, publishes their metadata and connects the engines that are configured; at stop takes it back and
 /// closes them in the opposite order, which ends transfers in flight and waits (at most the quiesce grace) until no transport touches memory any more.
 /// </summary>
 internal sealed partial class NixlHostedService : IHostedService
@@ -16,6 +16,7 @@ internal sealed partial class NixlHostedService : IHostedService
     private readonly IServiceProvider _services;
     private readonly NixlAgentHost[] _agents;
     private readonly Dictionary<NixlAgentHost, KvConnector> _connectors = [];
+    private readonly Dictionary<NixlAgentHost, IAsyncDisposable[]> _links = [];
     private readonly IMetadataExchange? _exchange;
     private readonly ILogger _log;
 
@@ -45,6 +46,7 @@ internal sealed partial class NixlHostedService : IHostedService
                 await _exchange.PublishAsync(agent.Name, agent.ExportMetadata, cancellationToken).ConfigureAwait(false);
             AgentReady(agent.Name, agent.AvailableTransports);
         }
+        foreach (var host in _agents) _links[host] = [.. host.Registration.Links.Select(make => make(_services))];
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -54,6 +56,8 @@ internal sealed partial class NixlHostedService : IHostedService
             if (host.Made is not { } agent) continue;
             if (_exchange is not null)
                 await _exchange.WithdrawAsync(agent.Name, CancellationToken.None).ConfigureAwait(false);
+            if (_links.Remove(host, out var links))
+                foreach (var link in links) await link.DisposeAsync().AsTask().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             // What is open with peers ends and is told them while the agent can still say so.
             if (_connectors.Remove(host, out var connector))
                 await connector.DisposeAsync().AsTask().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -94,6 +94,10 @@ public sealed class NixlOptions
     [Required]
     public NixlServingOptions Serving { get; set; } = new();
 
+    /// <summary>Engines that the agent's pools are kept connected to by <c>AddKvPeers</c>: an engine's name to the agents of all its ranks. Where these are is the exchange's
+    /// matter (<see cref="NixlExchangeOptions.Peers"/>).</summary>
+    public Dictionary<string, string[]> Peers { get; } = new(StringComparer.Ordinal);
+
     /// <summary>The model whose cache the pools hold, for pools that name none themselves.</summary>
     [ValidateObjectMembers]
     public NixlModelOptions? Model { get; set; }

@@ -21,6 +21,16 @@ internal sealed class NixlOptionsConsistency : IValidateOptions<NixlOptions>
         if (KeyReader.Check("Metadata", options.Metadata.Key, options.Metadata.KeyFile) is { } problem)
             problems.Add(problem);
         problems.AddRange(options.Serving.Problems());
+        foreach (var (engine, ranks) in options.Peers)
+        {
+            if (ranks is not { Length: > 0 }) problems.Add($"Peers:{engine} names no agent; give the agents of all ranks of that engine.");
+            else if (ranks.Distinct(StringComparer.Ordinal).Count() < ranks.Length) problems.Add($"Peers:{engine} names an agent twice.");
+            foreach (var agent in ranks ?? [])
+            {
+                if (!NixlAgentOptions.IsValidName(agent)) problems.Add($"Peers:{engine}: '{agent}' is not an agent name.");
+                else if (agent == options.Name) problems.Add($"Peers:{engine}: '{agent}' is this agent itself.");
+            }
+        }
         problems.AddRange(NixlOptionsMapping.ToAgentOptions(options, key: default).Validate());
         return problems.Count == 0
             ? ValidateOptionsResult.Success

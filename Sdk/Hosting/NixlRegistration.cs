@@ -15,6 +15,9 @@ internal sealed class NixlRegistration(string name)
     /// <summary>Makes producers and consumers after the pools and before the metadata is published, so that no peer finds nobody.</summary>
     public List<Func<IServiceProvider, object>> Roles { get; } = [];
 
+    /// <summary>Makes the links to other engines when the metadata is published: they end before the connector.</summary>
+    public List<Func<IServiceProvider, IAsyncDisposable>> Links { get; } = [];
+
     /// <summary>Whether there is a connector, which ends before the agent.</summary>
     public bool HasConnector { get; set; }
 

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Nixl.Sdk;
 using Nixl.Sdk.Hosting;
+using Nixl.Sdk.Metadata;
 using Nixl.Sdk.Serving;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -56,6 +57,38 @@ public static class NixlServingBuilderExtensions
         where TLayout : IKvLayout<TLayout> =>
         AddRole<TLayout, KvConsumer<TLayout>>(builder, name, static (provider, connector, key) =>
             new KvConsumer<TLayout>(connector, PoolOf<TLayout>(provider, key), provider.GetRequiredKeyedService<KvBlockPools<TLayout>>(key)));
+
+    /// <summary>
+    /// Keeps a pool's producer and consumer connected to the engines in <c>Nixl:&lt;name&gt;:Peers</c>, from the start of the host on; none if it names none. Resolve
+    /// <see cref="KvPeerLinks{TLayout}"/> with the pool's key. Needs an <see cref="IMetadataExchange"/> (<c>AddNixlExchange</c>).
+    /// </summary>
+    /// <typeparam name="TLayout">The layout type.</typeparam>
+    /// <param name="builder">The agent.</param>
+    /// <param name="name">The name given to <c>AddKvPool</c>, if it was given one.</param>
+    /// <param name="configure">Pauses and deadlines of the links.</param>
+    /// <exception cref="InvalidOperationException">The pool has its links already.</exception>
+    public static INixlBuilder AddKvPeers<TLayout>(this INixlBuilder builder, string? name = null, Action<KvPeerLinkOptions>? configure = null)
+        where TLayout : IKvLayout<TLayout>
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var agent = builder.Name;
+        var key = NixlBuilderExtensions.KeyOf(agent, name);
+        if (builder.Services.Any(service => service.IsKeyedService && service.ServiceType == typeof(KvPeerLinks<TLayout>) && Equals(service.ServiceKey, key)))
+            throw new InvalidOperationException($"AddKvPeers was called already for the pool of {typeof(TLayout).Name} with the key '{key}'.");
+        builder.Services.AddKeyedSingleton(key, (provider, _) =>
+        {
+            var (producer, consumer) = (provider.GetKeyedService<KvProducer<TLayout>>(key), provider.GetKeyedService<KvConsumer<TLayout>>(key));
+            if (producer is null && consumer is null)
+                throw new InvalidOperationException($"The pool of {typeof(TLayout).Name} with the key '{key}' has neither producer nor consumer to connect: call AddKvProducer or AddKvConsumer besides AddKvPeers, with the same name.");
+            var exchange = provider.GetService<IMetadataExchange>() ?? throw new InvalidOperationException("AddKvPeers has no IMetadataExchange that knows where peers are: call services.AddNixlExchange().");
+            var options = new KvPeerLinkOptions { TimeProvider = TimeOf(provider) };
+            configure?.Invoke(options);
+            var peers = provider.GetRequiredService<IOptionsMonitor<NixlOptions>>().Get(agent).Peers;
+            return new KvPeerLinks<TLayout>(peers, ranks => new KvPeerLink<TLayout>(PoolOf<TLayout>(provider, key), exchange, ranks, producer, consumer, options));
+        });
+        NixlBuilder.Of(builder).Links.Add(provider => provider.GetRequiredKeyedService<KvPeerLinks<TLayout>>(key));
+        return builder;
+    }
 
     private static INixlBuilder AddRole<TLayout, TRole>(INixlBuilder builder, string? name, Func<IServiceProvider, KvConnector, string, TRole> make)
         where TLayout : IKvLayout<TLayout>

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Nixl.Sdk.Hosting;
 using Nixl.Sdk.Metadata;
@@ -52,6 +53,65 @@ public sealed class ServingHostTests
         await host.StopAsync().SoonAsync();
         Assert.True(services.GetRequiredKeyedService<KvConnector>("decode-0").IsDisposed);
         Assert.Empty(fake.Agents);
+    }
+
+    [Fact]
+    public async Task Engines_of_two_hosts_are_connected_by_configuration_and_again_after_a_restart()
+    {
+        var fake = new FakeTransport();
+        await using var exchange = new InMemoryMetadataExchange();
+        var prefill = await PrefillAsync();
+        using var decode = HostSupport.Build(Peers("decode-0", "prefill", "prefill-0"), services => services.AddSingleton<IMetadataExchange>(exchange)
+            .AddNixl("decode-0").AddKvPool<SplitKv>(6).AddKvConsumer<SplitKv>().AddKvPeers<SplitKv>(configure: Quick).UseFakeTransport(fake));
+        await decode.StartAsync().SoonAsync();
+        var links = decode.Services.GetRequiredKeyedService<KvPeerLinks<SplitKv>>("decode-0");
+        var link = links.Links["prefill"];
+        await link.WaitConnectedAsync(Deadlines.Soon);
+        Assert.True(links.AreConnected);
+        var source = Assert.IsType<KvSource>(link.Source);
+        Assert.Equal("prefill-0", Assert.Single(source.Ranks).Remote.Name);
+
+        await prefill.StopAsync().SoonAsync();
+        prefill.Dispose();
+        await Deadlines.UntilAsync(() => link.State == KvPeerLinkState.Lost && !links.AreConnected, "lost");
+        prefill = await PrefillAsync();
+        await link.WaitConnectedAsync(Deadlines.Soon);
+        Assert.NotSame(source, link.Source);
+
+        await decode.StopAsync().SoonAsync();
+        Assert.Equal(KvPeerLinkState.Disposed, link.State);
+        await prefill.StopAsync().SoonAsync();
+        prefill.Dispose();
+        Assert.Empty(fake.Agents);
+
+        async Task<IHost> PrefillAsync()
+        {
+            var host = HostSupport.Build(Peers("prefill-0", "decode", "decode-0"), services => services.AddSingleton<IMetadataExchange>(exchange)
+                .AddNixl("prefill-0").AddKvPool<SplitKv>(8).AddKvProducer<SplitKv>().AddKvPeers<SplitKv>(configure: Quick).UseFakeTransport(fake));
+            await host.StartAsync().SoonAsync();
+            return host;
+        }
+
+        static Dictionary<string, string?> Peers(string agent, string engine, string peer) => new(HostSupport.Model(agent)) { [$"Nixl:{agent}:Peers:{engine}:0"] = peer };
+
+        static void Quick(KvPeerLinkOptions options) => (options.FirstBackoff, options.MaxBackoff) = (TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(100));
+    }
+
+    [Fact]
+    public async Task Links_that_cannot_be_are_refused_at_start()
+    {
+        await Refused(services => services.AddNixl("a").AddKvPool<SplitKv>(4).AddKvPeers<SplitKv>(), "neither producer nor consumer");
+        await Refused(services => services.AddNixl("a").AddKvPool<SplitKv>(4).AddKvConsumer<SplitKv>().AddKvPeers<SplitKv>(), "AddNixlExchange");
+        foreach (var (peer, message) in ((string, string)[])[("b/0", "not an agent name"), ("a", "this agent itself"), ("c", "names an agent twice")])
+            await Refused(services => services.AddNixl("a", options => options.Peers["e"] = [peer, "c"]).AddKvPool<SplitKv>(4).AddKvConsumer<SplitKv>().AddKvPeers<SplitKv>(), message);
+        await Refused(services => services.AddNixl("a", options => options.Peers["e"] = []), "names no agent");
+        Assert.Contains("already", Assert.Throws<InvalidOperationException>(() => new ServiceCollection().AddNixl("a").AddKvPeers<SplitKv>().AddKvPeers<SplitKv>()).Message, StringComparison.Ordinal);
+
+        static async Task Refused(Func<IServiceCollection, INixlBuilder> add, string message)
+        {
+            using var host = HostSupport.Build(HostSupport.Model("a"), services => add(services).UseFakeTransport(new FakeTransport()));
+            Assert.Contains(message, (await Assert.ThrowsAnyAsync<Exception>(() => host.StartAsync().SoonAsync())).Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
