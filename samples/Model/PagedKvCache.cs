@@ -63,12 +63,24 @@ public sealed unsafe class PagedKvCache
     public void Poison(int block)
     {
         for (var layer = 0; layer < _keys.Length; layer++)
-            for (var slot = 0; slot < BlockTokens; slot++)
-                for (var head = 0; head < _heads; head++)
-                {
-                    MemoryMarshal.AsBytes(Key(layer, block, slot, head)).Fill(PoisonByte);
-                    MemoryMarshal.AsBytes(Value(layer, block, slot, head)).Fill(PoisonByte);
-                }
+        {
+            Poison(_keys[layer], block);
+            Poison(_values[layer], block);
+        }
+    }
+
+    private void Poison(in PagedTensor tensor, int block)
+    {
+        var first = Row(tensor, block, 0, 0);
+        var row = _headDim * (long)sizeof(float);
+        // Nothing of others lies in between, whichever of the two comes first.
+        if ((tensor.HeadStride == row && tensor.TokenStride == _heads * row) || (tensor.TokenStride == row && tensor.HeadStride == BlockTokens * row))
+        {
+            fixed (float* start = first) new Span<byte>(start, checked((int)(_heads * BlockTokens * row))).Fill(PoisonByte);
+            return;
+        }
+        for (var slot = 0; slot < BlockTokens; slot++)
+            for (var head = 0; head < _heads; head++) MemoryMarshal.AsBytes(Row(tensor, block, slot, head)).Fill(PoisonByte);
     }
 
     /// <summary>The key of one token's head.</summary>

@@ -43,11 +43,15 @@ public sealed partial class KvConnector
     {
         do
         {
+            var handled = false;
             while (!Agent.IsDisposed && Agent.TryReadNotification(buffer, out var info))
             {
+                handled = true;
                 if (KvMessageFormat.IsMessage(buffer.AsSpan(0, info.PayloadLength))) Handle(info, buffer.AsSpan(0, info.PayloadLength));
                 else await DeliverOtherAsync(info, buffer).ConfigureAwait(false);
             }
+            // Whoever waited for what has come goes on here and now, on this thread, before it looks for more: another one would have to be woken.
+            if (handled) await Task.Yield();
         }
         while (await Agent.WaitForNotificationAsync(_stop.Token).ConfigureAwait(false));
     }

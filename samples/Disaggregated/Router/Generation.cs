@@ -31,7 +31,10 @@ internal sealed class Generation
     private readonly RequestTrace _trace;
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly List<int> _answer = [];
-    private readonly Channel<int> _tokens = Channel.CreateUnbounded<int>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly Channel<int> _tokens = Channel.CreateUnbounded<int>(new UnboundedChannelOptions
+    {
+        SingleReader = true, SingleWriter = true, AllowSynchronousContinuations = true, // the client's part goes on at once, up to where it waits
+    });
     private readonly TaskCompletionSource _taken = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _last;
     private int _attempts;

@@ -40,6 +40,9 @@ internal sealed class DecodeRequest : ISequenceOwner
     /// <summary>Until its deadline; at least a millisecond, for waits that want more than nothing.</summary>
     internal TimeSpan Left => TimeSpan.FromSeconds(Request.TimeoutSeconds) - Stopwatch.GetElapsedTime(_began) is var left && left > TimeSpan.FromMilliseconds(1) ? left : TimeSpan.FromMilliseconds(1);
 
+    /// <summary>All tokens that are known.</summary>
+    internal int[] Prompt => _tokens;
+
     /// <summary>What is left to compute.</summary>
     internal SequenceSpec Spec { get; }
 
@@ -55,7 +58,7 @@ internal sealed class DecodeRequest : ISequenceOwner
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(client, stopping);
         deadline.CancelAfter(TimeSpan.FromSeconds(Request.TimeoutSeconds));
-        IReadOnlyList<KvReceive> receives = [];
+        RemoteCache? come = null;
         EngineEvent last;
         try
         {
@@ -65,9 +68,9 @@ internal sealed class DecodeRequest : ISequenceOwner
             }
             else
             {
-                receives = await new RemotePrompt(_engine, this).TryGetAsync(deadline.Token);
-                if (receives.Count == 0) _engine.Loop.Post(Begin);
-                else await AdoptAsync(receives, deadline.Token);
+                come = await new RemotePrompt(_engine, this).TryGetAsync(deadline.Token);
+                if (come is null) _engine.Loop.Post(Begin);
+                else await AdoptAsync(come);
             }
             var why = await _ended.Task.WaitAsync(deadline.Token);
             last = why == FinishReason.Failed
@@ -80,7 +83,7 @@ internal sealed class DecodeRequest : ISequenceOwner
         }
         // Not before the model has left them: the blocks belong to the sequence, too.
         await _engine.Loop.AbortAsync(() => _sequence);
-        foreach (var receive in receives) receive.Dispose();
+        foreach (var receive in come?.Receives ?? []) receive.Dispose();
         _engine.Loop.Wake();
         if (last is FinishedEvent) EngineCounters.Add(ref _engine.Counters.RequestsFinished);
         else if (last is FailedEvent { Code: "aborted" }) EngineCounters.Add(ref _engine.Counters.RequestsAborted);
@@ -100,8 +103,7 @@ internal sealed class DecodeRequest : ISequenceOwner
     {
         if (_started > 0) _engine.Advisor.ObserveLocalPrefill(_tokens.Length - sequence.CachedTokens, Stopwatch.GetElapsedTime(_started));
         _started = 0;
-        EngineCounters.Add(ref _engine.Counters.TokensGenerated);
-        Emit(new TokenEvent(Clock.Now, token, _text.Append(token)));
+        Tell(token);
         if (sequence.FinishReason is { } reason) _ended.TrySetResult(reason);
     }
 
@@ -125,22 +127,30 @@ internal sealed class DecodeRequest : ISequenceOwner
         }
     }
 
-    /// <summary>The blocks that have come join the steps.</summary>
-    private async Task AdoptAsync(IReadOnlyList<KvReceive> receives, CancellationToken cancellation)
+    private void Tell(int token)
     {
-        var received = await receives[0].WaitAsync(cancellation);
-        var firstToken = PromptComputed.Parse(received.Payloads[0].Span).FirstToken;
+        EngineCounters.Add(ref _engine.Counters.TokensGenerated);
+        Emit(new TokenEvent(Clock.Now, token, _text.Append(token)));
+    }
+
+    /// <summary>The blocks that have come join the steps. The first token came with them: it does not wait for the step that is being computed.</summary>
+    private async Task AdoptAsync(RemoteCache come)
+    {
+        Tell(come.Told.FirstToken);
+        await Task.Yield(); // this thread sends it, before the loop's one is woken and computes
         _engine.Loop.Post(() =>
         {
             try
             {
-                _sequence = _engine.Loop.Adopt(Spec, [.. receives.Select(receive => receive.Leases[0])], firstToken, this);
+                _sequence = _engine.Loop.Adopt(Spec, [.. come.Receives.Select(receive => receive.Leases[0])], come.Told.FirstToken, this);
+                if (_sequence.FinishReason is { } reason) _ended.TrySetResult(reason);
             }
             catch (Exception e) when (e is ArgumentException or ObjectDisposedException)
             {
                 _ended.TrySetException(e);
             }
         });
+        come.Count(_engine.Advisor);
     }
 
     private FailedEvent Explain(Exception e, CancellationToken client, CancellationToken stopping) => e switch

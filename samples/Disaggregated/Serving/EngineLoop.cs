@@ -26,6 +26,7 @@ internal sealed class EngineLoop : IDisposable
     private long _shortSince = long.MaxValue; // who came later waits
     private long _queuedTokens;
     private volatile bool _stopping;
+    private bool _told; // the loop's: somebody has got a token since the last step began
     private bool _closed;
 
     internal EngineLoop(string name, EngineCore core, EngineCounters counters)
@@ -92,13 +93,13 @@ internal sealed class EngineLoop : IDisposable
         return sequence;
     }
 
-    /// <summary>Adds a sequence whose prompt has come. On the loop.</summary>
+    /// <summary>Adds a sequence whose prompt has come, and whose owner has told the first token already. On the loop.</summary>
     /// <exception cref="ArgumentException">It can never be computed; the leases are still the caller's.</exception>
     internal Sequence Adopt(SequenceSpec spec, IReadOnlyList<BlockLease> leases, int firstToken, ISequenceOwner owner)
     {
         var sequence = _core.Adopt(spec, leases, firstToken);
-        _owners.Add(sequence, owner);
-        Emit(sequence, firstToken);
+        if (sequence.State != SequenceState.Finished) _owners.Add(sequence, owner);
+        _told = true;
         return sequence;
     }
 
@@ -139,11 +140,11 @@ internal sealed class EngineLoop : IDisposable
             {
                 while (_posted.TryDequeue(out var action)) action();
                 // Tokens that were told wait for a thread that sends them, often on this very core; a step is long.
-                Thread.Yield();
+                if (_told) Thread.Yield();
                 var started = Stopwatch.GetTimestamp();
                 var result = _core.Step();
                 if (result is { PromptTokens: 0, Tokens: > 0 }) Decoded?.Invoke(result.Tokens, Stopwatch.GetElapsedTime(started));
-                Tell(result);
+                _told = Tell(result);
                 Load = (_core.Waiting, _core.Running);
                 Interlocked.Exchange(ref _queuedTokens, _core.QueuedTokens);
                 LetInTurn(_core.ShortOfBlocks?.Spec.Order ?? long.MaxValue);
@@ -167,13 +168,15 @@ internal sealed class EngineLoop : IDisposable
         Interlocked.Exchange(ref _turn, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
     }
 
-    private void Tell(StepResult result)
+    /// <returns>Whether anybody was told anything.</returns>
+    private bool Tell(StepResult result)
     {
         EngineCounters.Add(ref _counters.TokensComputed, result.Tokens);
         EngineCounters.Add(ref _counters.PromptTokensComputed, result.PromptTokens);
         foreach (var (sequence, token) in result.Outputs) Emit(sequence, token);
         foreach (var sequence in result.Failed)
             if (_owners.Remove(sequence, out var owner)) owner.NotNumbers(sequence);
+        return result.Outputs.Count > 0 || result.Failed.Count > 0;
     }
 
     private void Emit(Sequence sequence, int token)

@@ -11,7 +11,8 @@ internal sealed class PrefillWork(
     string name, long order, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes, ServingEngineOptions options, EngineLoop loop, EngineCounters counters)
     : ISequenceOwner
 {
-    private readonly TaskCompletionSource<int> _firstToken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // What waits for it goes on at once, on the loop's thread: if all is written, the end is told by a message that nothing waits for.
+    private readonly TaskCompletionSource<int> _firstToken = new();
     private readonly PrefillWriter _writer = new(
         pushes.ToLookup(pair => pair.Rank, pair => pair.Push), options.TensorParallel, KjvBytesKv.Schema.Groups[0].Layers, message.Prompt.Length,
         KjvBytesKv.Schema.Groups[0].BlockTokens, counters);

@@ -9,11 +9,11 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <param name="request">What is to be answered.</param>
 internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
 {
-    private readonly BlockHash[] _prefix = engine.HashesOf(request.Spec.Prompt);
+    private readonly BlockHash[] _prefix = engine.HashesOf(request.Prompt);
 
     /// <summary>Gets the prompt's cache.</summary>
-    /// <returns>Of each rank what has come: complete. Or none, if the prompt is to be computed here.</returns>
-    internal async Task<IReadOnlyList<KvReceive>> TryGetAsync(CancellationToken cancellation)
+    /// <returns>Of each rank what has come, complete, and the answer's first token. Or null, if the prompt is to be computed here.</returns>
+    internal async Task<RemoteCache?> TryGetAsync(CancellationToken cancellation)
     {
         var (peers, kind, why) = PrefillChoice.Choose(engine, request, _prefix);
         engine.Counters.Prefill(kind);
@@ -38,17 +38,17 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
                 peers[i].Asked(-request.Spec.Prompt.Count);
             }
         }
-        return [];
+        return null;
     }
 
     /// <summary>What another engine may do better. Not blocks that are missing here, nor our own end.</summary>
     private static bool IsTheirs(Exception e) => e is not BlocksExhaustedException && e is NixlException or InvalidDataException or ObjectDisposedException or LeaseExpiredException;
 
-    private async Task<IReadOnlyList<KvReceive>> GetAsync(PeerEngine peer, int candidates, CancellationToken cancellation)
+    private async Task<RemoteCache> GetAsync(PeerEngine peer, int candidates, CancellationToken cancellation)
     {
         var sources = peer.Sources ?? throw new KvHandoverException(KvOutcome.PeerLost, $"Engine '{peer.Name}' is not connected.");
         var name = engine.NextHandover();
-        var payload = new PromptMessage(engine.Options.Name, sources.Sum(source => source.Ranks.Count), [.. request.Spec.Prompt]).ToBytes();
+        var payload = new PromptMessage(engine.Options.Name, sources.Sum(source => source.Ranks.Count), request.Prompt).ToBytes();
         var (blocks, promptBlocks) = (engine.BlocksFor(request.Spec.MaxPositions), engine.BlocksFor(request.Spec.Prompt.Count));
         var receives = new List<KvReceive>();
         try
@@ -62,8 +62,7 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             patience.CancelAfter(Patience(candidates));
             await FollowLayersAsync(receives, patience.Token);
-            Arrived(peer, receives, await CompleteAsync(receives, patience.Token), promptBlocks);
-            return receives;
+            return Arrived(peer, receives, await CompleteAsync(receives, patience.Token), promptBlocks);
         }
         catch (Exception e)
         {
@@ -90,7 +89,7 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
         }
     }
 
-    private static async Task<PromptComputed> CompleteAsync(List<KvReceive> receives, CancellationToken cancellation)
+    private async Task<PromptComputed> CompleteAsync(List<KvReceive> receives, CancellationToken cancellation)
     {
         PromptComputed? told = null;
         foreach (var receive in receives)
@@ -98,10 +97,11 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
             var received = await receive.WaitAsync(cancellation);
             told ??= PromptComputed.Parse(received.Payloads[0].Span);
         }
-        return told!;
+        var vocabulary = engine.Model.Config.VocabularySize;
+        return told!.FirstToken < vocabulary ? told : throw new InvalidDataException($"The first token is {told.FirstToken}; the vocabulary has {vocabulary}.");
     }
 
-    private void Arrived(PeerEngine peer, List<KvReceive> receives, PromptComputed told, int promptBlocks)
+    private RemoteCache Arrived(PeerEngine peer, List<KvReceive> receives, PromptComputed told, int promptBlocks)
     {
         var (bytes, largest) = (0L, 0L); // an arrival is complete only if exactly so many bytes were counted
         for (var rank = 0; rank < receives.Count; rank++)
@@ -109,9 +109,7 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
             var moved = (promptBlocks - receives[rank].Leases[0].CachedBlocks) * engine.Ranks[rank].Pool.BytesPerBlock();
             (bytes, largest) = (bytes + moved, Math.Max(largest, moved));
         }
-        peer.HandedOver(bytes);
-        engine.Advisor.ObserveTransfer(peer.Name, largest, TimeSpan.FromMilliseconds(Math.Max(0, told.MovingMs)));
-        if (told.Computed > 0) engine.Advisor.ObserveRemotePrefill(peer.Name, told.Computed, TimeSpan.FromMilliseconds(Math.Max(0, told.PrefillMs)));
         request.Emit(new ArrivedEvent(Clock.Now, bytes, told.QueuedMs, told.PrefillMs, told.TransferMs, told.ExposedMs) { PrefillAskedAt = told.AskedAt, MovingMs = told.MovingMs });
+        return new RemoteCache(peer, receives, told, bytes, largest);
     }
 }

@@ -45,25 +45,34 @@ internal sealed partial class ServingEngine
     }
 
     /// <summary>Takes a request, or says why not.</summary>
-    /// <param name="begin">Begins it; told how many are before it.</param>
+    /// <param name="work">Begins it, on the calling thread as far as it does not wait; told how many are before it. Completes when nothing is left of it.</param>
     /// <exception cref="EngineBusyException">Not now.</exception>
-    private Task Enter(Func<int, Task> begin)
+    private Task Enter(Func<int, Task> work)
     {
+        var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        int ahead;
         lock (_lock)
         {
             if (Loop.Failure is { } failure) throw new EngineBusyException(false, $"Engine {Options.Name} computes no more: {failure.Message}");
             if (_draining) throw new EngineBusyException(false, $"Engine {Options.Name} takes no more requests: it leaves.");
             if (_requests.Count >= Options.MaxQueue) throw new EngineBusyException(true, $"Engine {Options.Name} has {_requests.Count} requests; it takes {Options.MaxQueue}.");
-            var running = begin(_requests.Count);
-            _requests.Add(running);
-            running.ContinueWith(Leave, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            return running;
+            ahead = _requests.Count;
+            _requests.Add(left.Task);
         }
-    }
+        return WorkAsync();
 
-    private void Leave(Task done)
-    {
-        lock (_lock) _requests.Remove(done);
+        async Task WorkAsync()
+        {
+            try
+            {
+                await work(ahead);
+            }
+            finally
+            {
+                lock (_lock) _requests.Remove(left.Task);
+                left.SetResult();
+            }
+        }
     }
 
     /// <summary>Takes what decode engines ask of one rank.</summary>
@@ -85,7 +94,7 @@ internal sealed partial class ServingEngine
     {
         try
         {
-            _ = Enter(_ => Task.Run(() => PrefillAsync(name, message, pushes), CancellationToken.None));
+            _ = Enter(_ => PrefillAsync(name, message, pushes));
         }
         catch (EngineBusyException e)
         {

@@ -120,7 +120,7 @@ internal sealed partial class ServingEngine : IServingEngine
         var running = Enter(ahead =>
         {
             work.Emit(new QueuedEvent(Clock.Now, ahead));
-            return Task.Run(() => work.RunAsync(client.Token, _stopping.Token), CancellationToken.None);
+            return work.RunAsync(client.Token, _stopping.Token);
         });
         try
         {
@@ -185,11 +185,11 @@ internal sealed partial class ServingEngine : IServingEngine
     internal int BlocksFor(int tokens) => (tokens + BlockTokens - 1) / BlockTokens;
 
     /// <summary>The hashes of a prompt's full blocks; not of the last one if the prompt ends with it: its last token is computed in any case.</summary>
-    internal BlockHash[] HashesOf(IReadOnlyList<int> prompt)
+    internal BlockHash[] HashesOf(ReadOnlySpan<int> prompt)
     {
         if (!Options.Core.PrefixCache) return [];
-        var hashes = new BlockHash[(prompt.Count - 1) / BlockTokens];
-        _hasher.Chain([.. prompt.Take(hashes.Length * BlockTokens)], hashes);
+        var hashes = new BlockHash[(prompt.Length - 1) / BlockTokens];
+        _hasher.Chain(prompt[..(hashes.Length * BlockTokens)], hashes);
         return hashes;
     }
 

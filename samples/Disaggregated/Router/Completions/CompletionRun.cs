@@ -19,7 +19,7 @@ internal sealed class CompletionRun : IDisposable
         _text = new CompletionText(router.Options.Model.Tokenizer, request.Stop);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         Generation = new Generation(router, id, prompt, request);
-        Ended = Task.Run(() => Generation.RunAsync(() => _text.Stopped, _stop.Token), CancellationToken.None);
+        Ended = Generation.RunAsync(() => _text.Stopped, _stop.Token);
     }
 
     internal Generation Generation { get; }

@@ -53,6 +53,8 @@ internal sealed class EngineClient(HttpClient http, Uri url)
         };
         try
         {
+            // Without chunks: one write, one packet.
+            await message.Content.LoadIntoBufferAsync(cancellation);
             var answer = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (answer.StatusCode == HttpStatusCode.OK) return answer;
             using (answer)
