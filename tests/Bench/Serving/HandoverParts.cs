@@ -50,8 +50,8 @@ internal sealed record HandoverParts
 
     public double Whole => Client + Router + Choice + Request + Queue + Compute + Copy + End + FirstToken + Back + Out;
 
-    /// <summary>Everything that is neither waiting for the prefill engine, nor computing, nor copying.</summary>
-    public double Overhead => Whole - Queue - Compute - Copy;
+    /// <summary>Everything that is neither computing nor copying.</summary>
+    public double Overhead => Whole - Compute - Copy;
 
     /// <returns>Null if no prefill engine computed the prompt, or something failed on the way.</returns>
     internal static HandoverParts? Of(Answer answer, LiveRequest? request)

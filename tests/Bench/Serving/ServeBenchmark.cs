@@ -28,7 +28,7 @@ internal sealed class ServeBenchmark(string name, int prefills, int decodes) : I
         var seed = 1;
         var rate = double.MaxValue;
         // Uncounted, until code is compiled and connections are there.
-        for (var i = 0; i < (quick ? 1 : 2); i++, seed++)
+        for (var i = 0; i < (quick ? 1 : 4); i++, seed++)
             foreach (var system in both) rate = Math.Min(rate, OpenLoad * (await system.ClosedAsync(Clients, PromptSet.Create(seed, 32))).RequestsPerSecond);
         List<HandoverParts> alone = [], loaded = [];
         for (var round = 0; round < rounds; round++, seed += 3)
