@@ -6,6 +6,7 @@ internal sealed class HandoverFigures(string name)
     internal IEnumerable<Figure> Of(IReadOnlyCollection<HandoverParts> alone, IReadOnlyCollection<HandoverParts> loaded)
     {
         yield return Share("handover_share", alone, parts => parts.Overhead, "everything in TTFT that is neither computing nor copying; one request at a time") with { AtMost = 0.1 };
+        yield return Share("handover_share.long", LongHalf(alone), parts => parts.Overhead, "the same for the half of the prompts that take longest to compute");
         yield return Share("handover_share.loaded", loaded, parts => parts.Overhead - parts.Queue, "the same under the open loop without the queue, which is other prompts' computing: it has the waiting for a processor in it");
         yield return Share("transfer_share", alone, parts => parts.Moving, "KV transfer (any bytes on their way), hidden or not, as a share of TTFT");
         yield return new Figure($"{name}.transfer_hidden", alone.Average(parts => parts.Moving > 0 ? 1 - (Math.Min(parts.Copy, parts.Moving) / parts.Moving) : 1), "ratio")
@@ -33,6 +34,8 @@ internal sealed class HandoverFigures(string name)
                 yield return new Figure($"{name}.{kind}.{part}", value, "ms") { Note = note };
         }
     }
+
+    private static HandoverParts[] LongHalf(IReadOnlyCollection<HandoverParts> all) => [.. all.OrderByDescending(parts => parts.Compute).Take((all.Count + 1) / 2)];
 
     // Of sums: long prompts weigh what they take.
     private Figure Share(string figure, IReadOnlyCollection<HandoverParts> all, Func<HandoverParts, double> part, string note) =>
