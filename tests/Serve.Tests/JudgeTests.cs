@@ -52,13 +52,18 @@ public sealed class JudgeTests : IDisposable
     public void Counters_have_to_be_what_clients_saw_as_far_as_they_saw_it()
     {
         Answer[] answers = [Right(), Right(), new(_prompt, 0) { Outcome = Outcome.Refused, Code = "full" }];
-        Assert.Empty(CounterCheck.Check(Counted(2, 1), answers));
-        Assert.Single(CounterCheck.Check(Counted(3, 1), answers));
-        Assert.Single(CounterCheck.Check(Counted(1, 1), answers));
-        Assert.Single(CounterCheck.Check(Counted(2, 0), answers));
+        Assert.Empty(CounterCheck.Check(Counted(2, 1), answers, since: 0));
+        Assert.Single(CounterCheck.Check(Counted(3, 1), answers, since: 0));
+        Assert.Single(CounterCheck.Check(Counted(1, 1), answers, since: 0));
+        Assert.Single(CounterCheck.Check(Counted(2, 0), answers, since: 0));
+        // A router that was started anew knows nothing of what was asked before.
+        Answer[] lives = [.. answers, new(_prompt, 2000) { Outcome = Outcome.Refused, Code = "full", Ended = 2001 }];
+        Assert.Empty(CounterCheck.Check(Counted(0, 1), lives, since: 1000));
+        Assert.NotEmpty(CounterCheck.Check(Counted(2, 2), lives, since: 1000));
+        Assert.NotEmpty(CounterCheck.Check(Counted(0, 0), lives, since: 1000));
         // What one client did not see the end of may have been complete.
-        Assert.Empty(CounterCheck.Check(Counted(3, 1), [.. answers, new(_prompt, 0) { Outcome = Outcome.Broken }]));
-        Assert.Single(CounterCheck.Check(Counted(2, 1, running: 1), answers));
+        Assert.Empty(CounterCheck.Check(Counted(3, 1), [.. answers, new(_prompt, 0) { Outcome = Outcome.Broken }], since: 0));
+        Assert.Single(CounterCheck.Check(Counted(2, 1, running: 1), answers, since: 0));
     }
 
     [Theory]

@@ -8,12 +8,15 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// engine → router   POST   /workers            EngineAnnouncement; at the start and every second: join, and "I am there"
 /// engine → router   DELETE /workers/{name}     leave; with ?incarnation=… only if it is this one
 ///                                              both: 204; POST also 400 with what is wrong, 409 a living engine has the name or another model
-/// supervisor → router  POST /workers/{name}/exited?process=ID   that process has ended, and who says so has waited for it
+/// supervisor → router  POST /workers/{name}/exited              EngineAnnouncement of an engine whose process has ended, says who has waited for it: also to
+///                                              a router that does not know it, because it was started anew; or, instead of a body, ?process=ID
+///                                              204; 404 it is not known (without a body), or still answers
 /// router → engine   POST   /engine/generate    GenerateRequest → 200 application/x-ndjson, an EngineEvent a line; closing the connection aborts it
 ///                                              400 it can never be answered, 429 full, 503 not ready: {"error": "…"}
 /// router → engine   PUT    /engine/peers       EngineAnnouncement[], the whole list
 /// router → engine   POST   /engine/exited      EngineAnnouncement of an engine whose process has ended: what it could touch is free
 /// router → engine   GET    /engine/status      EngineStatus
+/// supervisor → engine  GET /engine/announcement  EngineAnnouncement
 /// anybody → engine  POST   /engine/drain       take no more requests
 /// anybody → engine  GET    /health/live, /health/ready
 /// </code>

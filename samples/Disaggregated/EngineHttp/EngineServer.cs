@@ -45,8 +45,11 @@ internal sealed class EngineServer : IAsyncDisposable
                 if (status.Ready && !status.Draining) return context.Response.WriteAsync("ready");
                 return context.RefuseAsync(StatusCodes.Status503ServiceUnavailable, status.Draining ? "The engine drains." : "The engine is not warm yet.");
             });
+            EngineServer? server = null;
+            app.MapGet("/engine/announcement", context => context.Response.WriteAsJsonAsync(
+                (server ?? throw new InvalidOperationException("It does not listen yet.")).Announcement, ContractJson.Default.EngineAnnouncement, cancellationToken: context.RequestAborted));
             await app.ListenAsync(listen, cancellation);
-            return new EngineServer(app, engine, url);
+            return server = new EngineServer(app, engine, url);
         }
         catch
         {

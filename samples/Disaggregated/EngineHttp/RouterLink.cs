@@ -6,7 +6,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <summary>Keeps an engine known to its router: says "I am there" every second, with back-off while nobody answers, and takes leave at the end.</summary>
 internal sealed class RouterLink : IAsyncDisposable
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1), LongestBackOff = TimeSpan.FromSeconds(5), Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1), LongestBackOff = TimeSpan.FromSeconds(2), Patience = TimeSpan.FromSeconds(2);
 
     private readonly HttpClient _http;
     private readonly EngineAnnouncement _engine;

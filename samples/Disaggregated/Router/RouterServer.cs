@@ -10,6 +10,8 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <summary>The router: OpenAI's completions in front, engines behind, a live page beside.</summary>
 internal sealed class RouterServer : IAsyncDisposable
 {
+    private const string StillThere = "No engine of this name and process is known here, or it still answers.";
+
     private readonly WebApplication _app;
     private readonly WorkerMonitor _monitor;
 
@@ -67,10 +69,11 @@ internal sealed class RouterServer : IAsyncDisposable
         routes.MapPost("/workers/{name}/exited", async http =>
         {
             if (!await http.IsJsonAsync()) return;
-            if (!int.TryParse(http.Request.Query["process"], NumberStyles.None, CultureInfo.InvariantCulture, out var process) || process == 0)
+            if (!http.Request.Query.ContainsKey("process")) await ExitedAsync(http, context);
+            else if (!int.TryParse(http.Request.Query["process"], NumberStyles.None, CultureInfo.InvariantCulture, out var process) || process == 0)
                 await http.RefuseAsync(StatusCodes.Status400BadRequest, "process must be the id of the process that has ended: /workers/NAME/exited?process=1234");
             else if (await context.Workers.ExitedAsync((string)http.Request.RouteValues["name"]!, process, http.RequestAborted)) http.Response.StatusCode = StatusCodes.Status204NoContent;
-            else await http.RefuseAsync(StatusCodes.Status404NotFound, "No engine of this name and process is known here, or it still answers.");
+            else await http.RefuseAsync(StatusCodes.Status404NotFound, StillThere);
         });
         routes.MapGet("/health/live", http => http.Response.WriteAsync("live"));
         routes.MapGet("/health/ready", http =>
@@ -84,6 +87,15 @@ internal sealed class RouterServer : IAsyncDisposable
             http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
             return context.Metrics.WriteAsync(http.Response.Body, http.RequestAborted);
         });
+    }
+
+    private static async Task ExitedAsync(HttpContext http, RouterContext context)
+    {
+        if (await http.ReadBodyAsync(ContractJson.Default.EngineAnnouncement) is not { } engine) return;
+        if (ContractCheck.WhyNot(engine) is { } wrong) await http.RefuseAsync(StatusCodes.Status400BadRequest, wrong);
+        else if (engine.Name != (string)http.Request.RouteValues["name"]!) await http.RefuseAsync(StatusCodes.Status400BadRequest, "The path and the announcement name different engines.");
+        else if (await context.Workers.ExitedAsync(engine, http.RequestAborted)) http.Response.StatusCode = StatusCodes.Status204NoContent;
+        else await http.RefuseAsync(StatusCodes.Status404NotFound, StillThere);
     }
 
     /// <summary>Ends the connections, those that stream after some seconds, and then forgets its engines.</summary>

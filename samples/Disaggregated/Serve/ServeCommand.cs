@@ -6,6 +6,8 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <summary><c>serve</c>: a router, prefill and decode engines, each a process of its own.</summary>
 internal static class ServeCommand
 {
+    private const string Router = "router";
+
     internal static Command Create()
     {
         var prefill = Number("--prefill", "Prefill engines; 0: decode engines compute prompts themselves.", 2, least: 0);
@@ -24,14 +26,12 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(int prefill, int decode, string listen, string[] routerPart, string[] enginePart, CancellationToken cancellation)
     {
-        Uri? router = null;
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
-        await using var supervisor = new Supervisor(Console.WriteLine, (name, process, stop) => TellExitAsync(http, router, name, process, stop));
+        await using var lives = new Lives();
+        await using var supervisor = new Supervisor(Console.WriteLine, lives.StartedAsync, lives.ExitedAsync);
         try
         {
-            var line = await supervisor.StartAsync("router", () => ["router", "--listen", listen, "--end-with-stdin", .. routerPart], must: true).WaitAsync(cancellation);
-            var url = new Uri(line["router ".Length..]);
-            router = url;
+            var line = await supervisor.StartAsync(Router, () => ["router", "--listen", listen, "--end-with-stdin", .. routerPart], must: true).WaitAsync(cancellation);
+            var url = Lives.AddressIn(Router, line);
             listen = url.Authority; // the same one if it has to be started again
             foreach (var (role, count) in ((string, int)[])[("prefill", prefill), ("decode", decode)])
                 for (var i = 0; i < count; i++)
@@ -56,21 +56,6 @@ internal static class ServeCommand
             return 2;
         }
         return 0;
-    }
-
-    // Only who started a process knows for certain that it has ended: over a network, silence proves nothing.
-    private static async Task TellExitAsync(HttpClient http, Uri? router, string name, int process, CancellationToken cancellation)
-    {
-        if (router is null) return;
-        try
-        {
-            using var nothing = new StringContent("", null, "application/json");
-            using var answer = await http.PostAsync(new Uri(router, $"/workers/{name}/exited?process={process}"), nothing, cancellation);
-        }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
-        {
-            // The router itself has ended, or everything ends.
-        }
     }
 
     private static async Task WhenReadyAsync(Uri url, CancellationToken cancellation)
@@ -99,6 +84,28 @@ internal static class ServeCommand
             if (result.GetValueOrDefault<int>() < least || result.GetValueOrDefault<int>() > 16) result.AddError($"{name} must be from {least} to 16.");
         });
         return option;
+    }
+
+    /// <summary>The router is the first to start, and the engines' ends are told to it.</summary>
+    private sealed class Lives : IAsyncDisposable
+    {
+        private EngineExits? _exits;
+
+        /// <summary>Of a program's first line, which is its name and where it listens.</summary>
+        internal static Uri AddressIn(string name, string line) => new(line[(name.Length + 1)..]);
+
+        internal Task StartedAsync(string name, int process, string line, CancellationToken cancellation)
+        {
+            if (name != Router) return _exits!.StartedAsync(process, AddressIn(name, line), cancellation);
+            if (_exits is null) _exits = new EngineExits(AddressIn(name, line));
+            else _exits.RouterIsNew();
+            return Task.CompletedTask;
+        }
+
+        internal Task ExitedAsync(string name, int process, CancellationToken cancellation) =>
+            name == Router || _exits is null ? Task.CompletedTask : _exits.ExitedAsync(name, process, cancellation);
+
+        public ValueTask DisposeAsync() => _exits?.DisposeAsync() ?? ValueTask.CompletedTask;
     }
 
     // What is passed on to the router and to the engines, if it is given.

@@ -4,8 +4,10 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>Keeps processes of this program running: what dies is started again, with back-off. They end with it, also if it is killed: their stdin does.</summary>
 /// <param name="say">A line for a person. Any thread.</param>
+/// <param name="started">Hears the name, the id and the first line of each process.</param>
 /// <param name="exited">Hears the name and the id of each process that has ended, before it is started again.</param>
-internal sealed class Supervisor(Action<string> say, Func<string, int, CancellationToken, Task> exited) : IAsyncDisposable
+internal sealed class Supervisor(
+    Action<string> say, Func<string, int, string, CancellationToken, Task> started, Func<string, int, CancellationToken, Task> exited) : IAsyncDisposable
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500), LongestPause = TimeSpan.FromSeconds(10), Healthy = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(8);
@@ -53,9 +55,12 @@ internal sealed class Supervisor(Action<string> say, Func<string, int, Cancellat
         using var process = OwnProgram.Start(arguments);
         var output = Task.Run(async () =>
         {
+            var isNew = true;
             while (await process.StandardOutput.ReadLineAsync() is { } line)
             {
                 say($"{line} (process {process.Id})");
+                if (isNew) await started(name, process.Id, line, _stop.Token);
+                isNew = false;
                 first.TrySetResult(line);
             }
         });

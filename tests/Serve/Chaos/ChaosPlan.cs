@@ -18,6 +18,12 @@ internal enum ChaosAction
     /// <summary>Some connections between router and an engine are cut.</summary>
     CutEngine,
 
+    /// <summary>Some connections of an engine, of one kind, are cut from outside.</summary>
+    CutSockets,
+
+    /// <summary>The router is killed, and started again at its address.</summary>
+    KillRouter,
+
     /// <summary>More requests come at once than the router takes.</summary>
     Burst,
 }
@@ -26,7 +32,7 @@ internal enum ChaosAction
 /// <param name="At">From the start of the plan.</param>
 /// <param name="Action">What.</param>
 /// <param name="Engine">Whom it meets, by its place in the cluster; -1: no engine.</param>
-/// <param name="Lasts">How long an engine is away before it goes on or is started again.</param>
+/// <param name="Lasts">How long an engine, or the router, is away before it goes on or is started again.</param>
 internal sealed record ChaosStep(TimeSpan At, ChaosAction Action, int Engine, TimeSpan Lasts)
 {
     internal bool IsOutage => Action is ChaosAction.Kill or ChaosAction.Stop or ChaosAction.Restart;
@@ -40,13 +46,15 @@ internal sealed record ChaosStep(TimeSpan At, ChaosAction Action, int Engine, Ti
 internal static class ChaosPlan
 {
     internal static readonly TimeSpan LongestDarkness = TimeSpan.FromSeconds(2.5), LeastLight = TimeSpan.FromSeconds(8), Starting = TimeSpan.FromSeconds(3);
-    private const double LongestOutage = 9, MeanPause = 0.9;
+    /// <summary>From one kill of the router to the next: engines come back to it within seconds, and something has to be answered in between.</summary>
+    internal static readonly TimeSpan RouterLight = TimeSpan.FromSeconds(15);
+    private const double LongestOutage = 9, LongestRouterOutage = 2, MeanPause = 0.8;
 
     // Twice as often what hits engines.
     private static readonly ChaosAction[] Actions =
     [
         ChaosAction.Kill, ChaosAction.Kill, ChaosAction.Stop, ChaosAction.Stop, ChaosAction.Restart, ChaosAction.CutClients, ChaosAction.CutEngine,
-        ChaosAction.CutEngine, ChaosAction.Burst,
+        ChaosAction.CutEngine, ChaosAction.CutSockets, ChaosAction.CutSockets, ChaosAction.CutSockets, ChaosAction.KillRouter, ChaosAction.Burst,
     ];
 
     /// <param name="seed">Decides everything.</param>
@@ -58,6 +66,7 @@ internal static class ChaosPlan
         List<ChaosStep> steps = [];
         var back = new TimeSpan[roles.Count]; // when each engine should be there again
         Dictionary<string, TimeSpan> light = [];
+        var routerLight = TimeSpan.Zero;
         for (var at = Pause(random); at < duration; at += Pause(random))
         {
             var action = Actions[random.Next(Actions.Length)];
@@ -65,7 +74,13 @@ internal static class ChaosPlan
             // The square: most outages are short, and some longer than the router's patience.
             var lasts = TimeSpan.FromSeconds(0.1 + (LongestOutage * Math.Pow(random.NextDouble(), 2)));
             if (action is ChaosAction.CutClients or ChaosAction.Burst) steps.Add(new ChaosStep(at, action, -1, TimeSpan.Zero));
-            else if (action == ChaosAction.CutEngine) steps.Add(new ChaosStep(at, action, engine, TimeSpan.Zero));
+            else if (action == ChaosAction.KillRouter)
+            {
+                if (at < routerLight) continue;
+                routerLight = at + RouterLight;
+                steps.Add(new ChaosStep(at, action, -1, lasts / LongestOutage * LongestRouterOutage));
+            }
+            else if (action is ChaosAction.CutEngine or ChaosAction.CutSockets) steps.Add(new ChaosStep(at, action, engine, TimeSpan.Zero));
             else if (back[engine] <= at) Outage(engine, action, at, lasts);
         }
         return steps;

@@ -7,12 +7,14 @@ namespace Nixl.Sdk.Serve;
 /// <param name="Options">What was asked for.</param>
 /// <param name="Answers">All requests.</param>
 /// <param name="Steps">What went wrong: action to number.</param>
-/// <param name="Failovers">What the router counted.</param>
+/// <param name="Cuts">Connections that were cut from outside: kind to number.</param>
+/// <param name="WhyNoCuts">Why none could be; null if they could.</param>
+/// <param name="Failovers">What the router counted, in its last life.</param>
 /// <param name="Settled">How long it took until every block was free.</param>
 /// <param name="Problems">What must not be; empty: it has passed.</param>
 internal sealed record ChaosReport(
-    ChaosOptions Options, IReadOnlyCollection<Answer> Answers, IReadOnlyDictionary<ChaosAction, int> Steps, double Failovers, TimeSpan Settled,
-    IReadOnlyList<string> Problems)
+    ChaosOptions Options, IReadOnlyCollection<Answer> Answers, IReadOnlyDictionary<ChaosAction, int> Steps,
+    IReadOnlyDictionary<CutKind, int> Cuts, string? WhyNoCuts, double Failovers, TimeSpan Settled, IReadOnlyList<string> Problems)
 {
     internal bool Passed => Problems.Count == 0;
 
@@ -24,7 +26,8 @@ internal sealed record ChaosReport(
         Line($"refusals    {string.Join(", ", reasons.Select(group => $"{group.Count()} × {group.Key}"))}");
         Line($"tokens      {Answers.Sum(answer => answer.Tokens.Count)} received, {Answers.Where(answer => answer.Outcome != Outcome.Done).Sum(answer => answer.Tokens.Count)} of them of answers that ended early; all compared");
         Line($"went wrong  {string.Join(", ", Steps.OrderBy(step => step.Key).Select(step => $"{step.Value} × {step.Key}"))}");
-        Line($"fail-overs  {Failovers}");
+        Line($"cut         {(WhyNoCuts is null ? string.Join(", ", Cuts.OrderBy(cut => cut.Key).Select(cut => $"{cut.Value} × {cut.Key.ToString().ToLowerInvariant()}")) : $"nothing from outside: {WhyNoCuts}")}");
+        Line($"fail-overs  {Failovers} in the router's last life");
         Line($"settled     every block free {Settled.TotalSeconds:0.0} s after the last engine was back");
         foreach (var problem in Problems) Line($"PROBLEM     {problem}");
         Line($"chaos {(Passed ? "passed" : "FAILED")}: {Options.Duration.TotalSeconds:0} s, seed {Options.Seed}, transport {Options.Transport}");

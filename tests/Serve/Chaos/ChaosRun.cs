@@ -5,8 +5,8 @@ using System.Globalization;
 namespace Nixl.Sdk.Serve;
 
 /// <summary>
-/// The chaos test: under load engines are killed, stopped and restarted, connections are cut, requests aborted, the router's queue is overrun; then
-/// everything has to be as if nothing had been.
+/// The chaos test: under load engines and router are killed, stopped and restarted, connections are cut, requests aborted, the router's queue is overrun;
+/// then everything has to be as if nothing had been.
 /// </summary>
 internal sealed class ChaosRun : IAsyncDisposable
 {
@@ -23,6 +23,10 @@ internal sealed class ChaosRun : IAsyncDisposable
     private readonly ConcurrentDictionary<ChaosAction, int> _steps = [];
     private readonly ConcurrentBag<string> _problems = [];
     private readonly bool[] _away;
+    private readonly SocketCutter _cutter;
+    private readonly string? _whyNoCuts;
+    private readonly Dictionary<CutKind, int> _cuts = [];
+    private bool _routerAway;
 
     private ChaosRun(ChaosOptions options, ServeCluster cluster, Action<string> say)
     {
@@ -30,6 +34,8 @@ internal sealed class ChaosRun : IAsyncDisposable
         _load = new ChaosLoad(cluster.Url, options);
         _random = new Random(options.Seed);
         _away = new bool[cluster.Engines.Count];
+        _cutter = new SocketCutter(cluster.RouterUrl.Port);
+        _whyNoCuts = SocketCutter.WhyNot(cluster.Router.Id);
     }
 
     /// <summary>Runs it.</summary>
@@ -58,6 +64,7 @@ internal sealed class ChaosRun : IAsyncDisposable
     private async Task<ChaosReport> RunAsync(MonolithicReference reference, CancellationToken cancellation)
     {
         Say($"{_cluster.Engines.Count} engines are ready; logs are in {_cluster.Folder}");
+        if (_whyNoCuts is not null) Say($"no connections are cut from outside: {_whyNoCuts}");
         await ProbeAsync("before", _options.Seed + 1);
         var before = Figures();
         using var stop = new CancellationTokenSource();
@@ -81,8 +88,8 @@ internal sealed class ChaosRun : IAsyncDisposable
         Compare(before, Figures());
         Say("comparing with the monolithic engine");
         var figures = await SettleCheck.FiguresAsync(_cluster, _options.Settling, cancellation);
-        foreach (var problem in AnswerJudge.Judge(_load.Answers, reference).Concat(CounterCheck.Check(figures, _load.Answers))) _problems.Add(problem);
-        var report = new ChaosReport(_options, _load.Answers, _steps, figures.Sum("nixl_router_failovers_total"), settled, [.. _problems]);
+        foreach (var problem in AnswerJudge.Judge(_load.Answers, reference).Concat(CounterCheck.Check(figures, _load.Answers, _cluster.RouterEnded))) _problems.Add(problem);
+        var report = new ChaosReport(_options, _load.Answers, _steps, _cuts, _whyNoCuts, figures.Sum("nixl_router_failovers_total"), settled, [.. _problems]);
         if (!report.Passed) _say($"{_cluster.LogTails(40)}\n--- the whole logs are in {_cluster.Folder}");
         return report;
     }
@@ -98,6 +105,10 @@ internal sealed class ChaosRun : IAsyncDisposable
             {
                 case ChaosAction.CutClients: Cut(step, _cluster.RouterProxy!, "clients and router"); break;
                 case ChaosAction.CutEngine: Cut(step, _cluster.Engines[step.Engine].Proxy!, $"router and {_options.Engines[step.Engine].Name}"); break;
+                case ChaosAction.CutSockets: CutSockets(step, _cluster.Engines[step.Engine]); break;
+                case ChaosAction.KillRouter:
+                    if (!_routerAway) outages.Add(RouterOutageAsync(step, cancellation));
+                    break;
                 case ChaosAction.Burst:
                     Count(step.Action, $"{_options.RouterQueue + _options.Clients} requests more at once");
                     outages.Add(_load.BurstAsync());
@@ -114,6 +125,35 @@ internal sealed class ChaosRun : IAsyncDisposable
 
     private void Cut(ChaosStep step, CuttingProxy proxy, string between) =>
         Count(step.Action, $"{proxy.Cut(() => _random.Next(2) == 0)} connections between {between} are cut");
+
+    // Of a kind that it has at that moment: over the local transport there is seldom anything but HTTP and control connections.
+    private void CutSockets(ChaosStep step, EngineSlot engine)
+    {
+        if (_whyNoCuts is not null || _away[step.Engine] || !engine.Runs) return;
+        var kinds = Enum.GetValues<CutKind>();
+        _random.Shuffle(kinds);
+        foreach (var kind in kinds)
+        {
+            var first = true; // one of them at least
+            var cut = _cutter.Cut(engine.Process!.Id, engine.Port, kind, () => (first && !(first = false)) || _random.Next(2) == 0);
+            if (cut == 0) continue;
+            _cuts[kind] = _cuts.GetValueOrDefault(kind) + cut;
+            Count(step.Action, $"{cut} {kind.ToString().ToLowerInvariant()} connections of {engine.Spec.Name} are cut from outside");
+            return;
+        }
+    }
+
+    private async Task RouterOutageAsync(ChaosStep step, CancellationToken cancellation)
+    {
+        _routerAway = true;
+        Count(step.Action, $"the router: killed for {step.Lasts.TotalSeconds:0.0} s");
+        if (_cluster.Router.HasExited) _problems.Add("the router had ended by itself");
+        await _cluster.KillRouterAsync();
+        await Task.Delay(step.Lasts, cancellation);
+        await _cluster.RestartRouterAsync(cancellation);
+        Say("the router is back");
+        _routerAway = false;
+    }
 
     private async Task OutageAsync(ChaosStep step, EngineSlot engine, CancellationToken cancellation)
     {

@@ -4,7 +4,8 @@ namespace Nixl.Sdk.Serve;
 
 /// <summary>
 /// Holds the router's counters against what clients saw. Where a client did not see the end (its connection broke, or it went away), the router may
-/// have counted anything, or nothing; everything else has to be counted as it was seen.
+/// have counted anything, or nothing; everything else has to be counted as it was seen. A router that was killed has taken its counters with it:
+/// what was asked since then counts.
 /// </summary>
 internal static class CounterCheck
 {
@@ -13,17 +14,23 @@ internal static class CounterCheck
 
     private const string Requests = "nixl_router_requests_total", Refusals = "nixl_router_refusals_total";
 
-    internal static IReadOnlyList<string> Check(RouterFigures figures, IReadOnlyCollection<Answer> answers)
+    /// <param name="figures">Of the router's last life.</param>
+    /// <param name="all">Of all its lives.</param>
+    /// <param name="since">When the life before had ended, in milliseconds of Unix time; 0: there was none.</param>
+    internal static IReadOnlyList<string> Check(RouterFigures figures, IReadOnlyCollection<Answer> all, double since)
     {
         List<string> problems = [];
-        var unseen = answers.Count(answer => answer.Outcome is Outcome.Broken or Outcome.Aborted or Outcome.Hung);
+        Answer[] answers = [.. all.Where(answer => answer.Started >= since)];
+        // Who had asked the old one may, at the most, have been served by the new one.
+        var straddling = all.Count(answer => answer.Started < since && answer.Ended >= since);
+        var unseen = straddling + answers.Count(answer => answer.Outcome is Outcome.Broken or Outcome.Aborted or Outcome.Hung);
         Expect("complete answers", figures.Value(Requests, "outcome", "stop") + figures.Value(Requests, "outcome", "length"), Count(Outcome.Done, null));
         foreach (var code in (string[])["full", "no_engine"])
             Expect($"refusals ({code})", figures.Value(Refusals, "reason", code), Count(Outcome.Refused, code));
         foreach (var code in (string[])["timeout", "engine_failed"])
             Expect($"failures ({code})", figures.Value(Requests, "outcome", code), Count(Outcome.Failed, code));
         AtMost("aborted requests", figures.Value(Requests, "outcome", "aborted"), unseen);
-        AtMost("requests in all", figures.Sum(Requests), answers.Count);
+        AtMost("requests in all", figures.Sum(Requests), answers.Length + straddling);
         foreach (var phase in (string[])["waiting", "running"])
             AtMost($"requests {phase} after the end", figures.Value(InFlight, "phase", phase), 0);
         var tokens = answers.Sum(answer => answer.Tokens.Count);

@@ -8,10 +8,9 @@ using Nixl.Sdk.Samples.Disaggregated;
 namespace Nixl.Sdk.Serve;
 
 /// <summary>An engine's place in a cluster: the same name through all its lives. One caller at a time, except <see cref="StatusAsync"/>.</summary>
-internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri router, string folder) : IAsyncDisposable
+internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri router, EngineExits exits, string folder) : IAsyncDisposable
 {
     private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(15) };
-    private static readonly TimeSpan Said = TimeSpan.FromSeconds(1);
 
     private Uri? _url;
 
@@ -27,6 +26,9 @@ internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri ro
 
     internal string LogFile { get; } = Path.Combine(folder, $"{spec.Name}.log");
 
+    /// <summary>The port on which it takes requests in this life.</summary>
+    internal int Port => _url?.Port ?? 0;
+
     internal bool Runs => Process is { HasExited: false };
 
     /// <summary>Starts it, and waits until it listens.</summary>
@@ -35,7 +37,8 @@ internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri ro
         if (Process is { } last)
         {
             await last.DisposeAsync();
-            await TellExitAsync(last.Id, cancellation);
+            // Over a network nobody else knows that it can write nothing any more.
+            await exits.ExitedAsync(spec.Name, last.Id, cancellation);
         }
         // The proxy's address is announced, so the engine's own one has to be known before.
         var listen = Proxy is null ? "127.0.0.1:0" : $"127.0.0.1:{FreePort()}";
@@ -50,6 +53,7 @@ internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri ro
         var printed = await Process.Listening.WaitAsync(options.StartLimit, cancellation);
         _url = Proxy is null ? printed : new Uri($"http://{listen}");
         Proxy?.LeadTo(_url);
+        await exits.StartedAsync(Process.Id, _url, cancellation);
     }
 
     /// <summary>What it says that it does, without a proxy in between.</summary>
@@ -71,19 +75,6 @@ internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri ro
     {
         if (Process is { } process) await process.DisposeAsync();
         if (Proxy is not null) await Proxy.DisposeAsync();
-    }
-
-    /// <summary>
-    /// Who has waited for a process knows that it can write nothing any more, and says so: over a network nobody else does. It has to be said before the
-    /// name comes again; the answer comes when all engines have heard of it, which one that stands still delays.
-    /// </summary>
-    private async Task TellExitAsync(int process, CancellationToken cancellation)
-    {
-        var told = Http.PostAsync(new Uri(router, $"/workers/{spec.Name}/exited?process={Text(process)}"), new StringContent("", null, "application/json"), CancellationToken.None);
-        await Task.WhenAny(told, Task.Delay(Said, cancellation));
-        _ = told.ContinueWith(
-            answer => { if (answer.IsCompletedSuccessfully) answer.Result.Dispose(); else _ = answer.Exception; },
-            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

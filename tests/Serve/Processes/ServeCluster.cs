@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
+using Nixl.Sdk.Samples.Disaggregated;
 
 namespace Nixl.Sdk.Serve;
 
@@ -9,17 +11,18 @@ internal sealed class ServeCluster : IAsyncDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     private readonly ClusterOptions _options;
-    private readonly ServedProcess _router;
+    private readonly EngineExits _exits;
     private readonly HttpClient _http;
 
     private ServeCluster(ClusterOptions options, ServedProcess router, Uri url, string folder)
     {
-        (_options, _router, Folder) = (options, router, folder);
+        (_options, Router, RouterUrl, Folder) = (options, router, url, folder);
+        _exits = new EngineExits(url);
         RouterProxy = options.Proxies ? new CuttingProxy() : null;
         RouterProxy?.LeadTo(url);
         Url = RouterProxy?.Url ?? url;
         _http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(10) };
-        Engines = [.. options.Engines.Select(spec => new EngineSlot(spec, options, url, folder))];
+        Engines = [.. options.Engines.Select(spec => new EngineSlot(spec, options, url, _exits, folder))];
     }
 
     /// <summary>Where clients send their requests.</summary>
@@ -28,7 +31,14 @@ internal sealed class ServeCluster : IAsyncDisposable
     /// <summary>Stands between the clients and the router; null without <see cref="ClusterOptions.Proxies"/>.</summary>
     internal CuttingProxy? RouterProxy { get; }
 
-    internal ServedProcess Router => _router;
+    /// <summary>The router's life now.</summary>
+    internal ServedProcess Router { get; private set; }
+
+    /// <summary>Where it listens, in all its lives.</summary>
+    internal Uri RouterUrl { get; }
+
+    /// <summary>When the router's last life was known to have ended, in milliseconds of Unix time; 0: it is the first one. What was asked later only the present one has seen.</summary>
+    internal double RouterEnded { get; private set; }
 
     internal IReadOnlyList<EngineSlot> Engines { get; }
 
@@ -39,9 +49,7 @@ internal sealed class ServeCluster : IAsyncDisposable
     internal static async Task<ServeCluster> StartAsync(ClusterOptions options, CancellationToken cancellation)
     {
         var folder = Directory.CreateTempSubdirectory("nixl-serve-").FullName;
-        List<string> arguments = ["router", "--listen", "127.0.0.1:0"];
-        if (options.RouterQueue is { } queue) arguments.AddRange(["--queue", queue.ToString(CultureInfo.InvariantCulture)]);
-        var router = await ServedProcess.StartAsync(arguments, Path.Combine(folder, "router.log"));
+        var router = await StartRouterAsync(options, new Uri($"http://127.0.0.1:{LastingPort()}"), folder);
         ServeCluster? cluster = null;
         try
         {
@@ -57,6 +65,22 @@ internal sealed class ServeCluster : IAsyncDisposable
             else await router.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Kills the router. What clients have on its way ends without an answer.</summary>
+    internal async Task KillRouterAsync()
+    {
+        await Router.KillAsync();
+        RouterEnded = CompletionClient.Now;
+    }
+
+    /// <summary>Starts the router anew at its address, as a supervisor does; engines come back to it by themselves.</summary>
+    internal async Task RestartRouterAsync(CancellationToken cancellation)
+    {
+        await Router.DisposeAsync();
+        Router = await StartRouterAsync(_options, RouterUrl, Folder);
+        await Router.Listening.WaitAsync(_options.StartLimit, cancellation);
+        _exits.RouterIsNew();
     }
 
     /// <summary>Every engine is ready, every decode engine is connected to every prefill engine, and the router knows it.</summary>
@@ -92,9 +116,36 @@ internal sealed class ServeCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAll(Engines.Select(engine => engine.DisposeAsync().AsTask()));
-        await _router.DisposeAsync();
+        await _exits.DisposeAsync();
+        await Router.DisposeAsync();
         if (RouterProxy is not null) await RouterProxy.DisposeAsync();
         _http.Dispose();
+    }
+
+    private static Task<ServedProcess> StartRouterAsync(ClusterOptions options, Uri url, string folder)
+    {
+        List<string> arguments = ["router", "--listen", url.Authority];
+        if (options.RouterQueue is { } queue) arguments.AddRange(["--queue", queue.ToString(CultureInfo.InvariantCulture)]);
+        return ServedProcess.StartAsync(arguments, Path.Combine(folder, "router.log"));
+    }
+
+    /// <summary>A port that the kernel gives to nobody while a router that is started anew does not listen on it: below those that it hands out.</summary>
+    private static int LastingPort()
+    {
+        const int First = 20_000, End = 32_000;
+        while (true)
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, Random.Shared.Next(First, End));
+            try
+            {
+                listener.Start();
+                return ((IPEndPoint)listener.LocalEndpoint).Port;
+            }
+            catch (SocketException)
+            {
+                // Somebody has it.
+            }
+        }
     }
 
     private async Task<bool> IsReadyAsync(CancellationToken cancellation)

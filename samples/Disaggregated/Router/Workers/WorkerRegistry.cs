@@ -69,17 +69,26 @@ internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisp
     /// <param name="process">Its process: another life of the same name is not meant.</param>
     /// <param name="cancellation">Ends the telling.</param>
     /// <returns>False if that life is not known here, or still answers.</returns>
-    internal async Task<bool> ExitedAsync(string name, int process, CancellationToken cancellation)
+    internal async Task<bool> ExitedAsync(string name, int process, CancellationToken cancellation) =>
+        Find(name) is { } worker && worker.Announcement.ProcessId == process && await ExitedAsync(worker.Announcement, cancellation);
+
+    /// <summary>The same of an engine that this router need not know: it may have been started anew since the engine had joined.</summary>
+    /// <returns>False if it still answers.</returns>
+    internal async Task<bool> ExitedAsync(EngineAnnouncement exited, CancellationToken cancellation)
     {
-        if (Find(name) is not { } worker || worker.Announcement.ProcessId != process) return false;
-        if (await LivesAsync(worker, cancellation)) return false; // believed, it would free blocks that a living engine still writes into
+        var known = Find(exited.Name) is { } worker && worker.Announcement.Incarnation == exited.Incarnation ? worker : null;
+        // Believed, it would free blocks that a living engine still writes into.
+        if (known is null ? await AnswersAsync(new EngineClient(_http, new Uri(exited.Url)), exited, cancellation) : await LivesAsync(known, cancellation)) return false;
         lock (_lock)
         {
-            if (_exits.Count == ExitsKept) _exits.RemoveAt(0);
-            _exits.Add(worker.Announcement);
+            if (!_exits.Exists(other => other.Incarnation == exited.Incarnation))
+            {
+                if (_exits.Count == ExitsKept) _exits.RemoveAt(0);
+                _exits.Add(exited);
+            }
         }
-        Remove(worker, "has exited");
-        var telling = Task.WhenAll(Workers.Select(other => TellExitAsync(other, worker.Announcement)));
+        if (known is not null) Remove(known, "has exited");
+        var telling = Task.WhenAll(Workers.Select(other => TellExitAsync(other, exited)));
         await telling.WaitAsync(TellingTime, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // who hangs is told later
         return true;
     }
@@ -127,13 +136,15 @@ internal sealed class WorkerRegistry(ILogger logger, LiveFeed feed) : IAsyncDisp
     private Worker? Find(string name) => Workers.FirstOrDefault(worker => worker.Name == name);
 
     // A restarted engine has another incarnation, and the old one does not answer any more. One that still does is another engine with its name.
-    private static async Task<bool> LivesAsync(Worker known, CancellationToken cancellation)
+    private static async Task<bool> LivesAsync(Worker known, CancellationToken cancellation) =>
+        known.State != WorkerState.Dead && await AnswersAsync(known.Client, known.Announcement, cancellation);
+
+    private static async Task<bool> AnswersAsync(EngineClient client, EngineAnnouncement life, CancellationToken cancellation)
     {
-        if (known.State == WorkerState.Dead) return false;
         try
         {
-            var status = await known.Client.GetStatusAsync(cancellation);
-            return status.Name == known.Name && status.Incarnation == known.Announcement.Incarnation;
+            var status = await client.GetStatusAsync(cancellation);
+            return status.Name == life.Name && status.Incarnation == life.Incarnation;
         }
         catch (EngineUnreachableException)
         {
