@@ -18,7 +18,7 @@ internal sealed class Cluster : IAsyncDisposable
 
     internal static ServedModel Model { get; } = new("scripted", new ByteTokenizer(), [ByteTokenizer.Eos], 512);
 
-    internal RouterServer Router { get; }
+    internal RouterServer Router { get; private set; }
 
     internal HttpClient Http { get; }
 
@@ -28,6 +28,15 @@ internal sealed class Cluster : IAsyncDisposable
     };
 
     internal static async Task<Cluster> StartAsync(RouterOptions? options = null) => new(await RouterServer.StartAsync(options ?? Options));
+
+    /// <summary>Ends the router, and starts another one at its address.</summary>
+    internal async Task RestartRouterAsync(Func<Task> meanwhile)
+    {
+        var url = Router.Url;
+        await Router.DisposeAsync();
+        await meanwhile();
+        Router = await RouterServer.StartAsync(Options with { Listen = IPEndPoint.Parse(url.Authority) });
+    }
 
     /// <summary>Starts engines and waits until all of them are alive and know each other.</summary>
     internal async Task<ScriptedEngine[]> AddAsync(params (string Name, EngineRole Role)[] engines)
@@ -72,6 +81,9 @@ internal sealed class Cluster : IAsyncDisposable
         private Member(ScriptedEngine engine, EngineServer server, Func<RouterLink> join) => (Engine, _server, _join, _link) = (engine, server, join, join());
 
         internal ScriptedEngine Engine { get; }
+
+        /// <summary>Where its server listens; null once that has ended.</summary>
+        internal Uri? Url => _server is { } server ? new Uri(server.Announcement.Url) : null;
 
         internal bool Joined => _link is not null;
 

@@ -47,7 +47,7 @@ internal static class ChaosPlan
 {
     internal static readonly TimeSpan LongestDarkness = TimeSpan.FromSeconds(2.5), LeastLight = TimeSpan.FromSeconds(8), Starting = TimeSpan.FromSeconds(3);
     /// <summary>From one kill of the router to the next: engines come back to it within seconds, and something has to be answered in between.</summary>
-    internal static readonly TimeSpan RouterLight = TimeSpan.FromSeconds(15);
+    internal static readonly TimeSpan RouterLight = TimeSpan.FromSeconds(20);
     private const double LongestOutage = 9, LongestRouterOutage = 2, MeanPause = 0.8;
 
     // Twice as often what hits engines.

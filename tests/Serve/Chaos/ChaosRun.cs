@@ -86,6 +86,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         await ProbeAsync("afterwards", _options.Seed + 2);
         await ExpectHandoversAsync(cancellation);
         Compare(before, Figures());
+        await File.WriteAllLinesAsync(Path.Combine(_cluster.Folder, "answers.log"), _load.Answers.OrderBy(answer => answer.Started).Select(Line), cancellation);
         Say("comparing with the monolithic engine");
         var figures = await SettleCheck.FiguresAsync(_cluster, _options.Settling, cancellation);
         foreach (var problem in AnswerJudge.Judge(_load.Answers, reference).Concat(CounterCheck.Check(figures, _load.Answers, _cluster.RouterEnded))) _problems.Add(problem);
@@ -126,13 +127,14 @@ internal sealed class ChaosRun : IAsyncDisposable
     private void Cut(ChaosStep step, CuttingProxy proxy, string between) =>
         Count(step.Action, $"{proxy.Cut(() => _random.Next(2) == 0)} connections between {between} are cut");
 
-    // Of a kind that it has at that moment: over the local transport there is seldom anything but HTTP and control connections.
+    // Of a kind that it has at that moment: over the local transport there is seldom anything but HTTP and control connections. HTTP is cut by
+    // proxies, too.
     private void CutSockets(ChaosStep step, EngineSlot engine)
     {
         if (_whyNoCuts is not null || _away[step.Engine] || !engine.Runs) return;
-        var kinds = Enum.GetValues<CutKind>();
+        CutKind[] kinds = [CutKind.Control, CutKind.Control, CutKind.Data, CutKind.Data, CutKind.Http];
         _random.Shuffle(kinds);
-        foreach (var kind in kinds)
+        foreach (var kind in kinds.Distinct())
         {
             var first = true; // one of them at least
             var cut = _cutter.Cut(engine.Process!.Id, engine.Port, kind, () => (first && !(first = false)) || _random.Next(2) == 0);
@@ -209,6 +211,10 @@ internal sealed class ChaosRun : IAsyncDisposable
                 _problems.Add($"{name} holds {now}; before it was {was}");
         }
     }
+
+    // With the time of the processes' logs.
+    private static string Line(Answer answer) =>
+        string.Create(CultureInfo.InvariantCulture, $"{DateTime.UnixEpoch.AddMilliseconds(answer.Started):HH:mm:ss.fff} {answer}");
 
     private void Count(ChaosAction action, string what)
     {

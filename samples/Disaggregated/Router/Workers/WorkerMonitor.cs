@@ -6,7 +6,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <summary>Asks every engine what it does, tells it who the others are, and notices who is silent. Three kinds of tasks, all of them end with it.</summary>
 internal sealed class WorkerMonitor : IAsyncDisposable
 {
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250), OwnPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250), OwnPause = TimeSpan.FromSeconds(1), AtOnce = TimeSpan.FromMilliseconds(100);
 
     private readonly WorkerRegistry _registry;
     private readonly RouterOptions _options;
@@ -71,8 +71,10 @@ internal sealed class WorkerMonitor : IAsyncDisposable
                 return;
             }
             // A change of the list is told at once, though not more often than ten times a second.
-            await Task.Delay(TimeSpan.FromMilliseconds(100), _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await Task.WhenAny(changed, Task.Delay(_options.Poll, _stop.Token));
+            await Task.Delay(AtOnce, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Nothing is sent to an engine whose connection broke until it has answered: it is asked without pause, and over more than one connection
+            // that lay ready and broke with the first.
+            if (worker.State != WorkerState.Suspect) await Task.WhenAny(changed, Task.Delay(_options.Poll, _stop.Token));
         }
     }
 
