@@ -6,6 +6,9 @@ internal interface IKvLinkOwner
     /// <summary>When it gives up, by the connector's clock.</summary>
     long Deadline { get; }
 
+    /// <summary>Whether it has ended: who still has access is asked to end it.</summary>
+    bool HasEnded { get; }
+
     /// <summary>Something has come.</summary>
     void Wrote(KvLink link);
 

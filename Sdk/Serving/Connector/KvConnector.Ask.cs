@@ -29,9 +29,9 @@ public sealed partial class KvConnector
 
     private void Asked(in NotificationInfo info, KvAskMessage ask)
     {
-        if (IsDisposed || Agent.Runtime.FindPeer(info.Sender, info.SenderIncarnation) is not { } asker) return; // it asks again
+        if (IsDisposed || Agent.Runtime.FindPeer(info.Sender, info.SenderIncarnation) is null) return; // it asks again
         var answer = _roles.TryGetValue((ask.What, ask.ToPool), out var role) ? role.WouldTake(PeerIdentity.Of(info), ask.FromPool) ? KvAnswer.Yes : KvAnswer.NotYet : KvAnswer.NoRole;
-        Send(asker, new KvAnswerMessage(ask.Id, answer));
+        Send(PeerIdentity.Of(info), new KvAnswerMessage(ask.Id, answer));
     }
 
     private void Answered(in NotificationInfo info, KvAnswerMessage answer)

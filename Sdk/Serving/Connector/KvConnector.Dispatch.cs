@@ -147,7 +147,10 @@ public sealed partial class KvConnector
     {
         if (Agent.Runtime.FindPeer(info.Sender, info.SenderIncarnation) is not { } giver)
         {
-            Interlocked.Increment(ref _refused); // not connected to it: there is no way to answer
+            // Not connected to it, or not any more: it waits for an answer, and gets it as soon as there is a way.
+            Interlocked.Increment(ref _refused);
+            _cancelled.Add(PeerIdentity.Of(info), access.Id);
+            Send(PeerIdentity.Of(info), new KvEndMessage(access.Id, KvOutcome.Refused, $"agent '{Agent.Name}' is not connected to '{info.Sender}'; retry later", default));
             return;
         }
         if (_cancelled.Contains(PeerIdentity.Of(info), access.Id))
@@ -193,8 +196,7 @@ public sealed partial class KvConnector
             case KvPartOutcome.TooMuch:
                 Interlocked.Increment(ref _refused);
                 _cancelled.Add(peer, part.Id); // what else comes of it is late
-                if (Agent.Runtime.FindPeer(peer.Name, peer.Incarnation) is { } giver)
-                    Send(giver, new KvEndMessage(part.Id, KvOutcome.Refused, $"long requests and offers of '{peer.Name}' have {KvPartBook.MaxBytesOfPeer} bytes already, or {KvPartBook.MaxOpen} are incomplete; retry later", default));
+                Send(peer, new KvEndMessage(part.Id, KvOutcome.Refused, $"long requests and offers of '{peer.Name}' have {KvPartBook.MaxBytesOfPeer} bytes already, or {KvPartBook.MaxOpen} are incomplete; retry later", default));
                 break;
             default:
                 Interlocked.Increment(ref _malformed);
@@ -233,7 +235,6 @@ public sealed partial class KvConnector
         Interlocked.Increment(ref _late);
         _cancelled.Add(identity, cancel.Id);
         _parts.Remove(identity, cancel.Id);
-        if (Agent.Runtime.FindPeer(identity.Name, identity.Incarnation) is { } giver)
-            Send(giver, new KvEndMessage(cancel.Id, KvOutcome.Cancelled, "It is not known here, or has ended.", default));
+        Send(identity, new KvEndMessage(cancel.Id, KvOutcome.Cancelled, "It is not known here, or has ended.", default));
     }
 }

@@ -10,8 +10,8 @@ public sealed partial class KvConnector
         foreach (var part in parts) await Agent.NotifyAsync(peer, part, Left(deadline), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Sends a message that must arrive, without anybody waiting.</summary>
-    private void Send(RemoteAgent peer, KvMessage message)
+    /// <summary>Sends a message that must arrive, without anybody waiting; also to a peer to which this agent is not connected at the moment.</summary>
+    private void Send(PeerIdentity peer, KvMessage message)
     {
         var bytes = KvMessageCodec.Encode(message);
         // Who asks without pause and never reads would fill our memory with answers. What is dropped is asked for again: cancels are repeated.
@@ -27,25 +27,25 @@ public sealed partial class KvConnector
             _sending, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    // A peer that is silent for a while gets it when it is back; one that is gone needs it no more.
-    private async Task SendSurelyAsync(RemoteAgent peer, byte[] message)
+    // A peer that is silent for a while gets it when it is back, and one whose connection broke when it is connected anew: of our connection's end
+    // it need not know, its own one may live, and it waits. Said twice does no harm. One that has exited needs it no more.
+    private async Task SendSurelyAsync(PeerIdentity peer, byte[] message)
     {
         var until = Clock.After(Options.ConfirmTimeout);
         try
         {
-            while (peer.State is PeerState.Connecting or PeerState.Connected or PeerState.Suspect && !Agent.IsDisposed)
+            while (!Agent.IsDisposed && Clock.Until(until) is { Ticks: > 0 } left)
             {
-                var left = Clock.Until(until);
-                if (left <= TimeSpan.Zero) break;
-                try
+                var now = Agent.Runtime.FindPeer(peer.Name, peer.Incarnation);
+                if (now is null || IsBroken(now))
                 {
-                    await Agent.NotifyAsync(peer, message, left, _stop.Token).ConfigureAwait(false);
+                    if (IsDisposed || _exited.ContainsKey(peer) || (now is not null && PeerProcess.IsGone(now))) break;
+                }
+                else if (await TrySendAsync(now, message, left).ConfigureAwait(false))
+                {
                     return;
                 }
-                catch (Exception e) when (e is PeerSuspectException or TransferTimeoutException or NixlBusyException)
-                {
-                    await Task.Delay(Options.CheckInterval, Options.TimeProvider, _stop.Token).ConfigureAwait(false);
-                }
+                await Task.Delay(Options.CheckInterval, Options.TimeProvider, _stop.Token).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (e is NixlException or OperationCanceledException or ObjectDisposedException)
@@ -59,9 +59,25 @@ public sealed partial class KvConnector
         Interlocked.Increment(ref _undelivered);
     }
 
-    private readonly Dictionary<RemoteAgent, int> _sendingTo = []; // locked by itself
+    /// <returns>False if it may be possible later.</returns>
+    private async Task<bool> TrySendAsync(RemoteAgent peer, byte[] message, TimeSpan timeout)
+    {
+        try
+        {
+            await Agent.NotifyAsync(peer, message, timeout, _stop.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (NixlException e) when (e is PeerSuspectException or PeerDisconnectedException or TransferTimeoutException or NixlBusyException || IsBroken(peer))
+        {
+            return false;
+        }
+    }
 
-    private bool TryBeginSend(RemoteAgent peer)
+    private static bool IsBroken(RemoteAgent peer) => peer.State is PeerState.Disconnected or PeerState.Invalidated;
+
+    private readonly Dictionary<PeerIdentity, int> _sendingTo = []; // locked by itself
+
+    private bool TryBeginSend(PeerIdentity peer)
     {
         lock (_sendingTo)
         {
@@ -72,7 +88,7 @@ public sealed partial class KvConnector
         }
     }
 
-    private void EndSend(RemoteAgent peer)
+    private void EndSend(PeerIdentity peer)
     {
         lock (_sendingTo)
         {

@@ -65,14 +65,14 @@ public sealed partial class KvConnector
     {
         foreach (var link in _given.Values)
         {
-            if (link.Peer.State is not (PeerState.Disconnected or PeerState.Invalidated)) continue;
+            if (!IsBroken(link.Peer)) continue;
             Lose(link, $"is {link.Peer.State}: {link.Peer.Reason}");
             if (!link.HasOpenGrants) Close(link);
             else if (PeerProcess.IsGone(link.Peer)) PeerExited(link.Identity);
             else AskForEnd(link);
         }
         foreach (var held in _held.Values)
-            if (held.Giver.State is PeerState.Disconnected or PeerState.Invalidated) held.Stop(Lost(held.Giver, held.Access.Name, $"is {held.Giver.State}: {held.Giver.Reason}"));
+            if (IsBroken(held.Giver)) held.Stop(Lost(held.Giver, held.Access.Name, $"is {held.Giver.State}: {held.Giver.Reason}"));
     }
 
     // The connection broke, and the same life of the peer is connected again: it knows whether it still touches our blocks. An access that
@@ -80,7 +80,7 @@ public sealed partial class KvConnector
     private void AskForEnd(KvLink link)
     {
         if (Agent.Runtime.FindPeer(link.Identity.Name, link.Identity.Incarnation) is not { State: PeerState.Connected } again || again == link.Peer) return;
-        if (link.TrySendCancel(Clock.Now, Clock.After(Options.ConfirmTimeout))) Send(again, new KvCancelMessage(link.Id));
+        if (link.TrySendCancel(Clock.Now, Clock.After(CancelInterval))) Send(link.Identity, new KvCancelMessage(link.Id));
     }
 
     private void LookAtGiven()
@@ -103,6 +103,10 @@ public sealed partial class KvConnector
                 link.Owner.Fail(new KvHandoverException(KvOutcome.TimedOut,
                     $"The deadline passed before '{link.Peer.Name}' had ended. It was asked to stop; its blocks come back when it confirms that."));
                 SendCancel(link);
+            }
+            else if (link.Owner.HasEnded)
+            {
+                SendCancel(link); // until it is confirmed
             }
         }
     }

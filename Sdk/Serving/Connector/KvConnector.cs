@@ -177,10 +177,15 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
         return true;
     }
 
+    // A cancel that was delivered may get lost with the connection on which it, or its answer, was said. To a peer that is silent it is on its way all the time.
+    private TimeSpan CancelInterval => Options.ConfirmTimeout < CancelAgain ? Options.ConfirmTimeout : CancelAgain;
+
+    private static readonly TimeSpan CancelAgain = TimeSpan.FromSeconds(2);
+
     internal void SendCancel(KvLink link)
     {
-        if (link.IsEnded || link.IsLost || !link.TrySendCancel(Clock.Now, Clock.After(Options.ConfirmTimeout))) return;
-        Send(link.Peer, new KvCancelMessage(link.Id));
+        if (link.IsEnded || link.IsLost || !link.TrySendCancel(Clock.Now, Clock.After(link.Peer.State == PeerState.Suspect ? Options.ConfirmTimeout : CancelInterval))) return;
+        Send(link.Identity, new KvCancelMessage(link.Id));
     }
 
     /// <summary>For the meter and the span; a pull's consumer says it itself.</summary>
@@ -197,7 +202,7 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
         {
             if (!_held.TryRemove((held.Identity, held.Access.Id), out _)) return;
             held.Open?.Free();
-            if (held.Reason?.Outcome != KvOutcome.PeerLost) Send(held.Giver, end);
+            Send(held.Identity, end); // also if our connection to it broke: who lives has to know, or it waits until its lease expires
         }
         finally
         {

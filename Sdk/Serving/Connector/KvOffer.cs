@@ -39,6 +39,8 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
 
     long IKvLinkOwner.Deadline => _deadline;
 
+    bool IKvLinkOwner.HasEnded => _ended.Task.IsCompleted;
+
     /// <summary>Waits until the consumer has read everything; ends at the latest at the offer's deadline. Can be called again.</summary>
     /// <param name="cancellationToken">Ends the waiting only.</param>
     /// <exception cref="KvHandoverException">It has not, and will not; the message says why.</exception>

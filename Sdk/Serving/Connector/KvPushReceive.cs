@@ -66,6 +66,8 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
 
     long IKvLinkOwner.Deadline => Deadline;
 
+    bool IKvLinkOwner.HasEnded => IsEnded;
+
     private protected override bool IsPull => false;
 
     private protected override Task WhenUntouchedAsync() => _untouched.Task;

@@ -158,6 +158,50 @@ public sealed class HandoverFaultTests
         Assert.True(await receive.CancelAsync(Deadlines.Soon));
     }
 
+    [Theory]
+    [MemberData(nameof(Backends.All), MemberType = typeof(Backends))]
+    public async Task A_connection_that_breaks_in_one_direction_keeps_nobody_waiting_for_the_lease_to_expire(Backend backend)
+    {
+        await using var fleet = await Fleet.CreateAsync(backend);
+        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request);
+        await using var push = await fleet.NextAsync();
+        var (source, target, write) = (fleet.Pools.Sources[0].Agent, fleet.Pools.Targets[0].Agent, fleet.Pools.Writes.Single().Remote);
+        source.Invalidate(write.Remote); // the producer's connection to the consumer ends; the consumer's own one lives, and tells it nothing
+        await Deadlines.UntilAsync(() => push.Stopped.IsCancellationRequested, "the producer knows");
+        await push.DisposeAsync();
+        Assert.Equal(PeerState.Connected, fleet.Sources[0].Ranks[0].Remote.State);
+        Assert.False(receive.IsEnded);
+        // A request that comes while there is no way to answer it is answered, too.
+        using var early = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request with { Name = "early" });
+        await Task.Delay(50);
+        await source.ConnectAsync(target.ExportMetadata()).SoonAsync();
+        foreach (var waiting in (KvReceive[])[receive, early])
+            Assert.NotEqual(KvOutcome.Expired, (await Assert.ThrowsAsync<KvHandoverException>(() => waiting.WaitAsync().SoonAsync())).Outcome);
+        await fleet.AssertAllEndedAsync();
+        Assert.Equal(Fleet.TargetBlocks, fleet.TargetBlockPools[0].Snapshot().Free);
+    }
+
+    [Fact]
+    public async Task A_confirmation_that_is_lost_is_asked_for_again()
+    {
+        await using var fleet = await Fleet.CreateAsync(Backend.Local);
+        await fleet.SourceConnectors[0].DisposeAsync().SoonAsync(); // we answer
+        var (agent, peer) = (fleet.Pools.Sources[0].Agent, fleet.Pools.Writes.Single().Remote.Remote);
+        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], Request);
+        receive.Dispose();
+        var buffer = new byte[NixlAgent.MaxNotificationBytes];
+        var (cancels, id) = (0, 0ul);
+        await Deadlines.UntilAsync(() =>
+        {
+            while (agent.TryReadNotification(buffer, out var info))
+                if (KvMessageCodec.TryDecode(buffer.AsSpan(0, info.PayloadLength)) is KvCancelMessage cancel) (cancels, id) = (cancels + 1, cancel.Id);
+            return cancels >= 2;
+        }, "it is asked again");
+        await agent.NotifyAsync(peer, KvMessageCodec.Encode(new KvEndMessage(id, KvOutcome.Cancelled, "", default))).SoonAsync();
+        await fleet.AssertAllEndedAsync();
+        Assert.Equal(Fleet.TargetBlocks, fleet.TargetBlockPools[0].Snapshot().Free);
+    }
+
     [Fact]
     public async Task Whom_it_asks_after_its_exit_is_lost_and_no_block_is_kept()
     {
