@@ -37,9 +37,9 @@ public sealed partial class KvConnector
             while (!Agent.IsDisposed && Clock.Until(until) is { Ticks: > 0 } left)
             {
                 var now = Agent.Runtime.FindPeer(peer.Name, peer.Incarnation);
-                if (now is null || IsBroken(now))
+                if (now is not { State: PeerState.Connected or PeerState.Suspect })
                 {
-                    if (IsDisposed || _exited.ContainsKey(peer) || (now is not null && PeerProcess.IsGone(now))) break;
+                    if (IsDisposed || _exited.ContainsKey(peer) || (now is not null && PeerProcess.IsGone(now))) break; // nobody will hear it
                 }
                 else if (await TrySendAsync(now, message, left).ConfigureAwait(false))
                 {

@@ -176,7 +176,10 @@ public sealed class HandoverFaultTests
         await Task.Delay(50);
         await source.ConnectAsync(target.ExportMetadata()).SoonAsync();
         foreach (var waiting in (KvReceive[])[receive, early])
-            Assert.NotEqual(KvOutcome.Expired, (await Assert.ThrowsAsync<KvHandoverException>(() => waiting.WaitAsync().SoonAsync())).Outcome);
+        {
+            var error = await Assert.ThrowsAsync<KvHandoverException>(() => waiting.WaitAsync().SoonAsync());
+            Assert.True(error.Outcome != KvOutcome.Expired, $"{waiting.Name}: {error.Message} {fleet.SourceConnectors[0].Snapshot()} {fleet.TargetConnectors[0].Snapshot()}");
+        }
         await fleet.AssertAllEndedAsync();
         Assert.Equal(Fleet.TargetBlocks, fleet.TargetBlockPools[0].Snapshot().Free);
     }
