@@ -3,6 +3,7 @@ using Xunit.Abstractions;
 namespace Nixl.Sdk.Serve.Tests;
 
 /// <summary>A short run of the chaos test, the same one each time; ./test.sh --chaos is the long one.</summary>
+[Collection(ProcessTests.Name)]
 public sealed class ChaosTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan Duration = TimeSpan.FromSeconds(15);

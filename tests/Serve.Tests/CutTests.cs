@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 namespace Nixl.Sdk.Serve.Tests;
 
 /// <summary>Connections between engines that both live are cut in the middle of hand-overs: no client notices, nothing is leaked, and caches are handed over again.</summary>
+[Collection(ProcessTests.Name)]
 public sealed class CutTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
