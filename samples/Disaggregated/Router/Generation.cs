@@ -15,13 +15,13 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 ///   ↑          │refused         │ connection ends, engine dead, FailedEvent.CanRetry
 ///   └──────────┴────────────────┘
 /// </code>
-/// What no engine has taken yet is refused if none can take it; what one has taken waits for another one, until its deadline. Tokens are read as they
+/// What no engine has taken yet is refused if none can take it, though not before one that is suspect has had 2 s to come back; what one has taken waits for another one, until its deadline. Tokens are read as they
 /// come and kept for the client: a slow client holds no engine up. There are at most as many as the client has asked for.
 /// </remarks>
 internal sealed class Generation
 {
     private const int MostFruitless = 8;
-    private static readonly TimeSpan Wait = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Wait = TimeSpan.FromMilliseconds(250), SuspectPatience = TimeSpan.FromSeconds(2);
 
     private readonly RouterContext _router;
     private readonly string _id;
@@ -117,7 +117,7 @@ internal sealed class Generation
             var changed = _router.Workers.Changed;
             if (WorkerChoice.Choose(workers, [.. _prompt, .. _answer], excluded, _router.NextTurn()) is not { } choice)
             {
-                if (!_taken.Task.IsCompleted) throw Refusal(refusals);
+                if (!_taken.Task.IsCompleted && !MayComeBack(workers, refusals)) throw Refusal(refusals);
                 excluded.Clear();
                 await Task.WhenAny(changed, Task.Delay(Wait, cancellation));
                 await Task.Delay(Wait / 10, cancellation);
@@ -228,6 +228,10 @@ internal sealed class Generation
         else return false;
         return true;
     }
+
+    /// <summary>An engine whose connection broke, or that was slow to say how it is, is mostly there again within the second.</summary>
+    private bool MayComeBack(Worker[] workers, List<EngineRefusedException> refusals) =>
+        refusals.Count == 0 && Stopwatch.GetElapsedTime(_start) < SuspectPatience && Array.Exists(workers, worker => worker is { Decodes: true, State: WorkerState.Suspect });
 
     private ApiException Refusal(List<EngineRefusedException> refusals)
     {

@@ -11,6 +11,23 @@ public sealed class FailoverTests
     private static readonly ByteTokenizer Tokenizer = new();
 
     [Fact]
+    public async Task A_request_waits_for_the_only_engine_if_a_connection_to_it_has_just_broken()
+    {
+        await using var cluster = await Cluster.StartAsync();
+        var engine = await cluster.AddAsync(new ScriptedEngine("decode-0", EngineRole.Decode));
+        await cluster.AliveAsync();
+        for (var i = 0; i < 10; i++)
+        {
+            cluster.Find(engine)!.Broke("its connection broke");
+            var (status, body) = await cluster.Http.CompleteAsync(new { prompt = "In the beginning", max_tokens = 4 });
+            Assert.True(status == HttpStatusCode.OK, body.ToJsonString());
+        }
+        await engine.StopAnnouncingAsync();
+        await engine.KillAsync();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await cluster.Http.CompleteAsync(new { prompt = "In the beginning", max_tokens = 4 })).Status); // it does not come back
+    }
+
+    [Fact]
     public async Task A_connection_that_is_cut_anywhere_leaves_no_gap_and_repeats_nothing()
     {
         await using var cluster = await Cluster.StartAsync();
