@@ -40,7 +40,7 @@ internal sealed partial class FakeAgentCore
                 AddPeerState(known);
             }
 
-            var target = _network.Find(blob.Name);
+            var target = _network.Has(this) ? _network.Find(blob.Name) : null; // one that was cut off reaches nobody, too
             var status = target is null ? NixlStatus.RemoteDisconnect
                 : target.Incarnation != blob.Incarnation ? NixlStatus.StalePeer
                 : NixlStatus.Success;

@@ -96,7 +96,7 @@ public sealed class FakeTransport
 
     /// <summary>
     /// Cuts an agent off, as if its process had died: its peers see <see cref="PeerState.Disconnected"/>, operations from and to it fail with
-    /// <see cref="PeerDisconnectedException"/>, and nobody can connect to it any more.
+    /// <see cref="PeerDisconnectedException"/>, and nobody can connect to it any more, nor it to anybody.
     /// </summary>
     /// <param name="agent">The agent's name.</param>
     /// <exception cref="NixlNotFoundException">No such agent here.</exception>
@@ -136,6 +136,8 @@ public sealed class FakeTransport
 
     /// <summary>An id that no other connection here has: receivers tell their senders apart by it.</summary>
     internal ulong NextConnection() => ++_lastConnection;
+
+    internal bool Has(FakeAgentCore core) => _agents.ContainsValue(core);
 
     internal FakeAgentCore? Find(string name) => _agents.GetValueOrDefault(name);
 
