@@ -43,6 +43,8 @@ internal sealed partial class AgentLog(ILogger logger, string agent)
 
     public void DispatchFailed(Exception exception) => DispatchFailed(exception, agent);
 
+    public void ChecksumsDiffer(string what) => ChecksumsDiffer(agent, what);
+
     public void LinkChanged(Serving.KvPeerLink link, Serving.KvPeerLinkStatus status)
     {
         if (status.State is Serving.KvPeerLinkState.Lost or Serving.KvPeerLinkState.Refused or Serving.KvPeerLinkState.Suspect)
@@ -126,4 +128,7 @@ internal sealed partial class AgentLog(ILogger logger, string agent)
 
     [LoggerMessage(18, LogLevel.Error, "Agent {Agent}: a handler of a link's Changed threw")]
     private partial void LinkHandlerFailed(Exception exception, string agent);
+
+    [LoggerMessage(19, LogLevel.Error, "Agent {Agent}: {What}")]
+    private partial void ChecksumsDiffer(string agent, string what);
 }

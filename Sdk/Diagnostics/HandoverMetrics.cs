@@ -25,6 +25,7 @@ internal static class HandoverMetrics
     {
         Instruments.Make(static meter => meter.CreateObservableGauge("nixl.kv.accesses", ReadAccesses, "{access}", "Accesses that are open: given to peers, and held of theirs"));
         Instruments.Make(static meter => meter.CreateObservableCounter("nixl.kv.messages", ReadMessages, "{message}", "Messages of peers by what became of them; those that could not be told to them"));
+        Instruments.Make(static meter => meter.CreateObservableCounter("nixl.kv.checksums", ReadChecksums, "{checksum}", "Checksums of layers of blocks that were compared, by whether they were equal"));
     }
 
     public static void Add(KvConnector connector) => Connectors.Add(connector);
@@ -76,6 +77,16 @@ internal static class HandoverMetrics
         }
     }
 
+    private static IEnumerable<Measurement<long>> ReadChecksums()
+    {
+        foreach (var connector in Connectors.Living())
+        {
+            var s = connector.Snapshot();
+            yield return new(s.ChecksumsEqual, new("nixl.agent", connector.Agent.Name), new("nixl.kv.checksum", "equal"));
+            yield return new(s.ChecksumsDifferent, new("nixl.agent", connector.Agent.Name), new("nixl.kv.checksum", "different"));
+        }
+    }
+
     internal static string Name(KvOutcome? outcome) => outcome switch
     {
         KvOutcome.Completed => "completed",
@@ -84,6 +95,7 @@ internal static class HandoverMetrics
         KvOutcome.TimedOut => "timed_out",
         KvOutcome.PeerLost => "peer_lost",
         KvOutcome.Expired => "expired",
+        KvOutcome.Corrupted => "corrupted",
         null => "incomplete",
         _ => "failed",
     };

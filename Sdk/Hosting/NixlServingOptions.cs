@@ -25,6 +25,9 @@ public sealed class NixlServingOptions
     /// <summary>How long the end of an access is told to a peer that does not read. [30 s]</summary>
     public TimeSpan ConfirmTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Whether what is handed over is compared with the producer's checksums; see <see cref="KvConnectorOptions.Checksums"/>. [false]</summary>
+    public bool Checksums { get; set; }
+
     internal BlockPoolOptions ToBlockPoolOptions(TimeProvider time) => new()
     {
         LeaseLifetime = LeaseLifetime, LeaseExtension = LeaseExtension, HeartbeatInterval = HeartbeatInterval, TimeProvider = time,
@@ -32,7 +35,7 @@ public sealed class NixlServingOptions
 
     internal KvConnectorOptions ToConnectorOptions(TimeProvider time) => new()
     {
-        MaxWaiting = MaxWaiting, CheckInterval = CheckInterval, ConfirmTimeout = ConfirmTimeout, TimeProvider = time,
+        MaxWaiting = MaxWaiting, CheckInterval = CheckInterval, ConfirmTimeout = ConfirmTimeout, Checksums = Checksums, TimeProvider = time,
     };
 
     /// <summary>Everything that is wrong.</summary>

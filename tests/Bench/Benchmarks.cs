@@ -26,6 +26,7 @@ internal static class Benchmarks
         new AllocationBenchmark(),
         new IdleBenchmark(),
         new GeneratorBenchmark(),
+        new ChecksumBenchmark(),
         new ServeBenchmark("serve.1p1d", prefills: 1, decodes: 1),
         new ServeBenchmark("serve.2p2d", prefills: 2, decodes: 2),
     ];

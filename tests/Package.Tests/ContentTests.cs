@@ -50,7 +50,7 @@ public sealed class ContentTests(PackedSdk sdk)
     }
 
     [Fact]
-    public void A_user_gets_abstractions_only()
+    public void A_user_gets_abstractions_and_a_hash_only()
     {
         var dependencies = Manifest().Descendants()
             .Where(element => element.Name.LocalName == "dependency").Select(element => element.Attribute("id")!.Value);
@@ -61,6 +61,7 @@ public sealed class ContentTests(PackedSdk sdk)
                 "Microsoft.Extensions.Logging.Abstractions",
                 "Microsoft.Extensions.Options",
                 "Microsoft.Extensions.Options.ConfigurationExtensions",
+                "System.IO.Hashing", // without dependencies of its own
             ],
             dependencies.Order(StringComparer.Ordinal));
     }

@@ -25,6 +25,10 @@ public sealed record KvTransferConfig
     /// sixth of it and makes it at least two thirds from then. Null for the defaults (30 s, 5 s, 20 s).</summary>
     public TimeSpan? LeaseDuration { get; init; }
 
+    /// <summary><c>kv_connector_extra_config.checksums</c>, a key of the SDK's own: whether what is handed over is compared with checksums
+    /// (<see cref="KvConnectorOptions.Checksums"/>). Null for the agent's own setting.</summary>
+    public bool? Checksums { get; init; }
+
     /// <summary><c>kv_load_failure_policy</c>: <c>fail</c> (default) or <c>recompute</c>; for <see cref="KvRequest.Policy"/>.</summary>
     public ArrivalPolicy FailurePolicy { get; init; }
 

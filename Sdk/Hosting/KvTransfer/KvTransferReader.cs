@@ -28,12 +28,12 @@ internal static class KvTransferReader
         Ranks(settings, withoutEffect);
         Ignored(settings, withoutEffect);
 
-        var (transports, lease) = Extra(settings, problems, withoutEffect);
+        var (transports, lease, checksums) = Extra(settings, problems, withoutEffect);
         settings.RefuseTheRest();
         if (problems.Count > 0) throw new KvTransferConfigException([.. problems.Distinct()]);
         return new KvTransferConfig
         {
-            Connector = connector!, Role = role, Transports = transports, LeaseDuration = lease, FailurePolicy = policy, Address = address,
+            Connector = connector!, Role = role, Transports = transports, LeaseDuration = lease, Checksums = checksums, FailurePolicy = policy, Address = address,
             Port = (int?)port, EngineId = engine, WithoutEffect = withoutEffect,
         };
     }
@@ -86,15 +86,16 @@ internal static class KvTransferReader
         else settings.Problem(settings.PathOf("enable_permute_local_kv"), $"'{permute}' is not false: other orders on the other side are mapped while blocks are moved. Leave it out");
     }
 
-    private static (NixlTransports? Transports, TimeSpan? Lease) Extra(SettingReader settings, List<string> problems, List<string> withoutEffect)
+    private static (NixlTransports? Transports, TimeSpan? Lease, bool? Checksums) Extra(SettingReader settings, List<string> problems, List<string> withoutEffect)
     {
-        if (settings.Find("kv_connector_extra_config") is not { } node || node is { Value: null, Children.Count: 0, IsList: false }) return (null, null);
+        if (settings.Find("kv_connector_extra_config") is not { } node || node is { Value: null, Children.Count: 0, IsList: false }) return (null, null, null);
         var extra = new SettingReader(node, problems);
         var seconds = extra.Number("kv_lease_duration", 1, TimeSpan.FromDays(1).TotalSeconds, whole: false);
         var transports = Transports(extra);
+        var checksums = extra.Flag("checksums");
         if (extra.Number("num_threads", 1, 1024, whole: true) is not null) withoutEffect.Add("kv_connector_extra_config.num_threads");
         extra.RefuseTheRest();
-        return (transports, seconds is { } lease ? TimeSpan.FromSeconds(lease) : null);
+        return (transports, seconds is { } lease ? TimeSpan.FromSeconds(lease) : null, checksums);
     }
 
     private static NixlTransports? Transports(SettingReader extra)

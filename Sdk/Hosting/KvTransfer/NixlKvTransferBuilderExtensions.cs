@@ -75,6 +75,11 @@ public static class NixlKvTransferBuilderExtensions
             Agree(serving.HeartbeatInterval, own.HeartbeatInterval, lease / 6, "Serving:HeartbeatInterval", "kv_lease_duration");
             (serving.LeaseLifetime, serving.LeaseExtension, serving.HeartbeatInterval) = (lease, lease * 2 / 3, lease / 6);
         }
+        if (config.Checksums is { } checksums)
+        {
+            Agree(options.Serving.Checksums, false, checksums, "Serving:Checksums", "checksums");
+            options.Serving.Checksums = checksums;
+        }
         if (conflicts.Count > 0) throw new OptionsValidationException(agent, typeof(NixlOptions), conflicts);
 
         void Agree<T>(T present, T untouched, T wanted, string option, string key)

@@ -46,6 +46,16 @@ internal sealed class SettingReader
         return null;
     }
 
+    /// <summary>True or false; null if it is not there or wrong.</summary>
+    public bool? Flag(string key)
+    {
+        if (Text(key) is not { } text) return null;
+        if (bool.TryParse(text, out var flag)) return flag;
+        Problem(_node.PathOf(key), $"'{text}' is not true or false");
+        return null;
+    }
+
+    /// <summary>A number in a range; null if it is not there or wrong.</summary>
     public double? Number(string key, double least, double most, bool whole)
     {
         if (Text(key) is not { } text) return null;

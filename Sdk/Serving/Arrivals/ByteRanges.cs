@@ -6,6 +6,9 @@ internal sealed class ByteRanges
 {
     private readonly List<(long Start, long End)> _ranges = [];
 
+    /// <summary>Separate ranges.</summary>
+    public int Count => _ranges.Count;
+
     /// <summary>Returns how many more ranges there are now: at most 1, and less where it joins some.</summary>
     public int Add(long start, long end)
     {

@@ -113,6 +113,21 @@ internal sealed class LeaseCoverage
         return true;
     }
 
+    /// <summary>Takes back that a layer of a block has come whole: its bytes are not what was sent.</summary>
+    public void Remove(int part, int layer, int block)
+    {
+        var row = _rows[part] + layer;
+        ref var bits = ref _arrived[row * _words + block / 64];
+        if ((bits >> (block % 64) & 1) == 0)
+            return;
+        Version++;
+        bits &= ~(1UL << (block % 64));
+        if (_pieces is not null && _pieces.Remove((row, block), out var pieces)) // that came before the whole did
+            _ranges[part] -= pieces.Count;
+        if (_missing[row]++ == 0)
+            _missingRows[part]++;
+    }
+
     /// <summary>Whether a layer of a block has come whole; if not, which bytes are missing first.</summary>
     public bool Has(int part, int layer, int block, out (long Start, long End) gap)
     {

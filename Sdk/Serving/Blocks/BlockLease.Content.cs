@@ -113,7 +113,19 @@ public sealed partial class BlockLease
 
     /// <summary>Records what a writer declares. Under the lock, like the next one; works for a lease that was given up, so that its memory
     /// can be let go.</summary>
-    internal bool Record(int part, ReadOnlySpan<ArrivalRun> runs, long bytes) => _coverage!.TryAdd(part, runs, bytes);
+    /// <param name="part">The writer's part.</param>
+    /// <param name="runs">What it declares.</param>
+    /// <param name="bytes">What its transport has counted.</param>
+    /// <param name="spoiled">Layers and blocks of the runs whose bytes are not those that were sent: they count as not having come.</param>
+    internal bool Record(int part, ReadOnlySpan<ArrivalRun> runs, long bytes, ReadOnlySpan<(int Layer, int Block)> spoiled)
+    {
+        if (!_coverage!.TryAdd(part, runs, bytes)) return false;
+        foreach (var (layer, block) in spoiled) _coverage.Remove(part, layer, block);
+        return true;
+    }
+
+    /// <summary>Layers of blocks that a part's writer has to write.</summary>
+    internal long LayersOfBlocks(int part) => (long)_coverage!.Plan.Parts[part].LayerCount * (_coverage.Blocks - CachedBlocks);
 
     internal bool HasWhole(int part) => _coverage!.IsPartComplete(part);
 

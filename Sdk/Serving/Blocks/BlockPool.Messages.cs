@@ -10,7 +10,10 @@ public sealed partial class BlockPool
     /// <param name="info">The notification, as read from the agent.</param>
     /// <param name="runs">What its payload declares to have been written; must be the bytes that the transport has counted.</param>
     /// <param name="lease">The lease, if accepted.</param>
-    public LeaseAnswer Arrived(in NotificationInfo info, ReadOnlySpan<ArrivalRun> runs, out BlockLease? lease)
+    public LeaseAnswer Arrived(in NotificationInfo info, ReadOnlySpan<ArrivalRun> runs, out BlockLease? lease) => Arrived(info, runs, [], out lease);
+
+    /// <summary>The same, where some of it is not what was sent and counts as not having come.</summary>
+    internal LeaseAnswer Arrived(in NotificationInfo info, ReadOnlySpan<ArrivalRun> runs, ReadOnlySpan<(int Layer, int Block)> spoiled, out BlockLease? lease)
     {
         lease = null;
         lock (Sync)
@@ -18,7 +21,7 @@ public sealed partial class BlockPool
             var answer = Find(new LeaseToken(info.LeaseToken, Owner.Incarnation), PeerIdentity.Of(info), out var grant);
             if (grant is null) return Refuse(answer);
             if (grant.Access != BlockAccess.Write) return Refuse(LeaseAnswer.NotGranted);
-            if (!info.WithTransfer || info.Operation != TransferOperation.Write || !grant.Lease.Record(grant.Part, runs, info.RequestBytes))
+            if (!info.WithTransfer || info.Operation != TransferOperation.Write || !grant.Lease.Record(grant.Part, runs, info.RequestBytes, spoiled))
                 return Refuse(LeaseAnswer.Malformed);
             answer = AnswerOf(grant);
             if (grant.Lease.HasWhole(grant.Part))
@@ -113,13 +116,13 @@ public sealed partial class BlockPool
     /// <summary>Its owner needs not be told that it has expired. Under the lock.</summary>
     internal void GivenUp(BlockLease lease) => _expired.Remove(lease);
 
-    internal LeaseAnswer OwnArrived(LeaseGrant grant, long bytes, ReadOnlySpan<ArrivalRun> runs)
+    internal LeaseAnswer OwnArrived(LeaseGrant grant, long bytes, ReadOnlySpan<ArrivalRun> runs, ReadOnlySpan<(int Layer, int Block)> spoiled)
     {
         lock (Sync)
         {
             if (!grant.IsOpen || grant.Access != BlockAccess.Write)
                 throw new InvalidOperationException("Only a pull that has not been ended brings bytes. Say Arrived before Quiesced.");
-            return grant.Lease.Record(grant.Part, runs, bytes) ? LeaseAnswer.Accepted : Refuse(LeaseAnswer.Malformed);
+            return grant.Lease.Record(grant.Part, runs, bytes, spoiled) ? LeaseAnswer.Accepted : Refuse(LeaseAnswer.Malformed);
         }
     }
 

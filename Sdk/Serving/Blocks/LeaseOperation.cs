@@ -19,7 +19,10 @@ public sealed class LeaseOperation
     /// <param name="runs">What was read.</param>
     /// <returns><see cref="LeaseAnswer.Malformed"/> if the bytes are others, and nothing counts then.</returns>
     /// <exception cref="InvalidOperationException">It reads out of the lease, or has ended.</exception>
-    public LeaseAnswer Arrived(in TransferResult result, params ReadOnlySpan<ArrivalRun> runs) => _grant.Lease.Pool.OwnArrived(_grant, result.Bytes, runs);
+    public LeaseAnswer Arrived(in TransferResult result, params ReadOnlySpan<ArrivalRun> runs) => _grant.Lease.Pool.OwnArrived(_grant, result.Bytes, runs, []);
+
+    /// <summary>The same, where some of it is not what the source had and counts as not having come.</summary>
+    internal void Arrived(in TransferResult result, in ArrivalRun run, ReadOnlySpan<(int Layer, int Block)> spoiled) => _grant.Lease.Pool.OwnArrived(_grant, result.Bytes, [run], spoiled);
 
     /// <summary>The transport can no longer touch the blocks. Again: no effect.</summary>
     public void Quiesced() => _grant.Lease.Pool.OwnQuiesced(_grant);

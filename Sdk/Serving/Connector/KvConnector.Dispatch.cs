@@ -211,11 +211,22 @@ public sealed partial class KvConnector
             Interlocked.Increment(ref _malformed);
             return;
         }
+        if (link.WithSums)
+        {
+            WroteWithSums(link, info, wrote);
+            return;
+        }
         if (link.Grants[wrote.Group].Lease.Pool.Arrived(info, wrote.Runs, out _) == LeaseAnswer.Malformed) Interlocked.Increment(ref _malformed);
         link.Owner.Wrote(link);
     }
 
     private void End(KvLink link, KvEndMessage end)
+    {
+        if (link.IsComparing) EndAfterChecks(link, end);
+        else EndNow(link, end);
+    }
+
+    private void EndNow(KvLink link, KvEndMessage end)
     {
         link.Confirm();
         link.Owner.Ended(link, end);

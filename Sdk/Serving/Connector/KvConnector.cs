@@ -86,6 +86,8 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
         NotGranted = Interlocked.Read(ref _notGranted),
         Refused = Interlocked.Read(ref _refused),
         Undelivered = Interlocked.Read(ref _undelivered),
+        ChecksumsEqual = Interlocked.Read(ref _sumsEqual),
+        ChecksumsDifferent = Interlocked.Read(ref _sumsDifferent),
     };
 
     /// <summary>

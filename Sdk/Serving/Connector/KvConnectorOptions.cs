@@ -20,6 +20,15 @@ public sealed class KvConnectorOptions
     /// <summary>How long the end of an access is told to a peer that does not read. 30 s; its blocks are in quarantine until it knows.</summary>
     public TimeSpan ConfirmTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// Whether what is handed over is compared with checksums of what the producer has, one for each layer of each block, before it counts as
+    /// arrived. A consumer asks for them in its requests, and producers answer with them; offers have them if the producer's option is on, and a
+    /// consumer whose own is on refuses those without. What differs fails the hand-over (<see cref="KvOutcome.Corrupted"/>) or, with
+    /// <see cref="ArrivalPolicy.Recompute"/>, is among the blocks to recompute. Both sides read the bytes once more; pools have to lie in host
+    /// memory. Off.
+    /// </summary>
+    public bool Checksums { get; set; }
+
     /// <summary>The clock of deadlines and heartbeats.</summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 

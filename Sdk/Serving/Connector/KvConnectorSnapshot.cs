@@ -30,6 +30,12 @@ public sealed record KvConnectorSnapshot
     /// <summary>Requests and offers that were refused: nobody here serves that pool, or too many or too long ones wait.</summary>
     public long Refused { get; init; }
 
+    /// <summary>Checksums that were compared and are equal (<see cref="KvConnectorOptions.Checksums"/>): one of each layer of each block of each source rank.</summary>
+    public long ChecksumsEqual { get; init; }
+
+    /// <summary>Checksums that differ: those bytes were not served.</summary>
+    public long ChecksumsDifferent { get; init; }
+
     /// <summary>Messages that could not be told to their peer within <see cref="KvConnectorOptions.ConfirmTimeout"/>.</summary>
     public long Undelivered { get; init; }
 }

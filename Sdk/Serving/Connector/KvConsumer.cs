@@ -25,6 +25,7 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
     /// share pages (<see cref="KvShare.Overlay"/>) share block ids: give the same one for each of them.</param>
     /// <exception cref="ArgumentException">The pools do not belong together.</exception>
     /// <exception cref="InvalidOperationException">The pool has a consumer already.</exception>
+    /// <exception cref="NotSupportedException">The connector's checksums are on, and the pool does not lie in host memory.</exception>
     public KvConsumer(KvConnector connector, KvPool<TLayout> pool, params IReadOnlyList<BlockPool> blocks)
     {
         ArgumentNullException.ThrowIfNull(connector);
@@ -39,6 +40,7 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
             if (blocks[group].Owner != owner) throw new ArgumentException($"Block pool '{blocks[group].Name}' is owned by {blocks[group].Owner}; set BlockPoolOptions.Owner to {owner}, so that late messages are recognised.", nameof(blocks));
         }
         CheckSharedPages(pool, blocks);
+        connector.CheckMemory(pool);
         _connector = connector;
         _blocks = [.. blocks];
         Pool = pool;
@@ -96,7 +98,7 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
     /// <param name="request">What is wanted; its name is the offers'.</param>
     /// <param name="cancellationToken">Gives it up while offers and blocks are waited for; afterwards use the result.</param>
     /// <returns>What comes. Await it, and dispose what it gives.</returns>
-    /// <exception cref="KvHandoverException">It was not offered in time, or the offer was withdrawn.</exception>
+    /// <exception cref="KvHandoverException">It was not offered in time, the offer was withdrawn, or it lacks the checksums that are wanted.</exception>
     /// <exception cref="BlocksExhaustedException">No blocks came free in time.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async ValueTask<KvReceive> PullAsync(KvSource source, KvRequest request, CancellationToken cancellationToken = default)
@@ -108,6 +110,8 @@ public sealed class KvConsumer<TLayout> : IKvRole, IDisposable
         {
             foreach (var rank in source.Ranks)
                 offers.Add(await _offers.TakeAsync(PeerIdentity.Of(rank.Remote), rank.Name, request.Name, _connector.Left(deadline), _connector.Options.TimeProvider, cancellationToken).ConfigureAwait(false));
+            if (_connector.Options.Checksums && offers.Find(static offer => !offer.Access.HasChecksums) is { } without)
+                throw new KvHandoverException(KvOutcome.Refused, $"'{without.Giver.Name}' offers '{request.Name}' without checksums, and this side wants them. Set KvConnectorOptions.Checksums on both sides.") { Peer = without.Giver.Name };
             var leases = await ReserveAsync(source, request, deadline, span, cancellationToken).ConfigureAwait(false);
             var receive = new KvPullReceive(_connector, request, deadline, source, leases, [.. offers], span);
             receive.Start();

@@ -16,6 +16,7 @@ public sealed class KvHandoverException(KvOutcome outcome, string message, Excep
         KvOutcome.TimedOut or KvOutcome.Expired => NixlStatus.Timeout,
         KvOutcome.PeerLost => NixlStatus.RemoteDisconnect,
         KvOutcome.Refused => NixlStatus.NotAllowed,
+        KvOutcome.Corrupted => NixlStatus.Mismatch,
         _ => NixlStatus.Backend,
     };
 }

@@ -10,8 +10,17 @@ namespace Nixl.Sdk.Serving;
 ///        └─ connection gone ──→ lost ── exit known ──→ ended (its grants closed by PeerExited)
 /// </code>
 /// </remarks>
-internal sealed class KvLink(ulong id, RemoteAgent peer, IKvLinkOwner owner, LeaseGrant[] grants)
+/// <param name="id">Random.</param>
+/// <param name="peer">Who is let at them.</param>
+/// <param name="owner">Whose they are.</param>
+/// <param name="grants">In the order of the message's groups.</param>
+/// <param name="withSums">Whether what is written has to come with checksums.</param>
+internal sealed class KvLink(ulong id, RemoteAgent peer, IKvLinkOwner owner, LeaseGrant[] grants, bool withSums = false)
 {
+    // Who writes each layer of each block once never has twice as many of them waiting; who declares the same again and again has to wait.
+    private readonly long _mostPending = withSums ? 2 * grants.Sum(static grant => grant.Lease.LayersOfBlocks(grant.Part)) : 0;
+    private Task _checks = Task.CompletedTask; // the dispatcher's own
+    private long _pending; // checksums that are to be compared
     private long _nextCancel = long.MinValue;
 
     public ulong Id { get; } = id;
@@ -24,6 +33,24 @@ internal sealed class KvLink(ulong id, RemoteAgent peer, IKvLinkOwner owner, Lea
 
     /// <summary>In the order of the message's groups.</summary>
     public LeaseGrant[] Grants { get; } = grants;
+
+    public bool WithSums { get; } = withSums;
+
+    /// <summary>False if too much waits already; else say <see cref="EndCompare"/> when it is done.</summary>
+    public bool TryBeginCompare(int sums)
+    {
+        if (Interlocked.Add(ref _pending, Math.Max(1, sums)) <= _mostPending) return true;
+        EndCompare(sums);
+        return false;
+    }
+
+    public void EndCompare(int sums) => Interlocked.Add(ref _pending, -Math.Max(1, sums));
+
+    /// <summary>Whether something that was written is still being compared.</summary>
+    public bool IsComparing => !_checks.IsCompleted;
+
+    /// <summary>Does something on the thread pool, after what was given before; must not throw. By the dispatcher only.</summary>
+    public void AfterChecks(Action next) => _checks = _checks.ContinueWith(static (_, next) => ((Action)next!)(), next, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
 
     /// <summary>The peer's connection is gone: no message of it will come any more.</summary>
     public bool IsLost { get; set; }

@@ -84,7 +84,10 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
             {
                 var grant = leases[group].GrantRead(peer);
                 grants.Add(grant);
-                groups.Add(new KvAccessGroup(pool.Groups[group].Plan.Schema.Name, grant.Token.Value, 0, leases[group].Blocks.ToArray(), [], 0));
+                groups.Add(new KvAccessGroup(pool.Groups[group].Plan.Schema.Name, grant.Token.Value, 0, leases[group].Blocks.ToArray(), [], 0)
+                {
+                    Sums = _connector.Options.Checksums ? SumsOf(consumer, group, leases[group]) : [],
+                });
             }
         }
         catch (Exception reason)
@@ -100,7 +103,10 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
         try
         {
             message = KvMessageCodec.EncodeInParts(new KvAccessMessage(
-                KvMessageKind.Offer, link.Id, consumer.Name, pool.Name, Name, leases[0].Pool.HeartbeatInterval, options.Timeout, groups, options.Payload));
+                KvMessageKind.Offer, link.Id, consumer.Name, pool.Name, Name, leases[0].Pool.HeartbeatInterval, options.Timeout, groups, options.Payload)
+            {
+                HasChecksums = _connector.Options.Checksums,
+            });
         }
         catch (Exception reason)
         {
@@ -123,6 +129,18 @@ public sealed class KvOffer : IKvLinkOwner, IDisposable
     void IKvLinkOwner.Wrote(KvLink link)
     {
         // Readers write nothing; what claims to is refused by the lease.
+    }
+
+    IReadOnlyList<(int Layer, int Block)>? IKvLinkOwner.Compare(KvLink link, KvWroteMessage wrote, long bytes) => null; // nor has it anything to compare
+
+    /// <summary>Of all that the consumer can read: its blocks of each layer that this rank gives it.</summary>
+    private static ulong[] SumsOf(RemoteKvPool consumer, int group, BlockLease lease)
+    {
+        if (consumer.PartGiven(group) is null) return [];
+        var made = consumer.SumsOf(TransferOperation.Write, group);
+        var sums = new ulong[checked(made.Layers * made.TargetBlocks(lease.Blocks.Length))];
+        made.Compute(0, made.Layers, lease.Blocks, sums);
+        return sums;
     }
 
     void IKvLinkOwner.Ended(KvLink link, KvEndMessage end)

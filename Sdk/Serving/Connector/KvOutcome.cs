@@ -23,4 +23,7 @@ public enum KvOutcome
 
     /// <summary>Heartbeats stayed away for too long.</summary>
     Expired = 6,
+
+    /// <summary>What came is not what the producer had there: its checksum differs (<see cref="KvConnectorOptions.Checksums"/>).</summary>
+    Corrupted = 7,
 }

@@ -23,11 +23,13 @@ public sealed class KvProducer<TLayout> : IKvRole, IDisposable
     /// <param name="pool">Where the caches are computed.</param>
     /// <exception cref="ArgumentException">They belong to different agents.</exception>
     /// <exception cref="InvalidOperationException">The pool has a producer already.</exception>
+    /// <exception cref="NotSupportedException">The connector's checksums are on, and the pool does not lie in host memory.</exception>
     public KvProducer(KvConnector connector, KvPool<TLayout> pool)
     {
         ArgumentNullException.ThrowIfNull(connector);
         ArgumentNullException.ThrowIfNull(pool);
         if (pool.Agent != connector.Agent) throw new ArgumentException($"Pool '{pool.Name}' belongs to agent '{pool.Agent.Name}', the connector to '{connector.Agent.Name}'.", nameof(pool));
+        connector.CheckMemory(pool);
         _connector = connector;
         Pool = pool;
         connector.Add(this);
@@ -112,6 +114,7 @@ public sealed class KvProducer<TLayout> : IKvRole, IDisposable
     {
         if (!_consumers.TryGetValue((held.Identity, held.Access.FromPool), out var consumer))
             return $"'{held.Giver.Name}' is no consumer of '{Pool.Agent.Name}' (AddConsumer)";
+        if (held.Access.HasChecksums && BlockSums.Problem(Pool.Name, Pool.Groups) is { } unreadable) return $"checksums are asked for, and {unreadable}";
         if (KvPushPlan.Make(consumer, held.Access, out var problem) is not { } plan) return problem;
         return _requests.Writer.TryWrite(new KvPush(_connector, held, consumer, plan)) ? null : $"the producer of pool '{Pool.Name}' is closed";
     }

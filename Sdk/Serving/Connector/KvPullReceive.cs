@@ -108,19 +108,46 @@ internal sealed class KvPullReceive : KvReceive
         }
         NixlActivities.End(step, KvOutcome.Completed, result.Bytes);
         var (first, wanted, part) = (Leases[group].CachedBlocks, Wanted(group), PartOf(rank, group));
-        pull.Arrived(result, layer == AllLayers ? part.Whole(first, wanted) : part.Whole(part.Layers.AsSpan().IndexOf(layer), 1, first, wanted));
+        var run = layer == AllLayers ? part.Whole(first, wanted) : part.Whole(part.Layers.AsSpan().IndexOf(layer), 1, first, wanted);
+        if (Connector.Options.Checksums) Compare(rank, group, result, run, pull);
+        else pull.Arrived(result, run);
         lock (Sync) Moved[rank] = Moved[rank] with { Bytes = Moved[rank].Bytes + result.Bytes };
         LookAtLayers();
     }
 
-    private ArrivalPart PartOf(int rank, int group) => Source.Plans[group].Parts[Source.PartOf(rank, group)];
+    private void Compare(int rank, int group, in TransferResult result, in ArrivalRun run, LeaseOperation pull)
+    {
+        var different = new List<(int Layer, int Block)>();
+        var failure = Compare(rank, group, run, SumsOf(rank, group, run), different);
+        pull.Arrived(result, run, [.. different]);
+        if (failure is not null) throw failure;
+    }
+
+    /// <summary>The offer's checksums of a run.</summary>
+    private ulong[] SumsOf(int rank, int group, in ArrivalRun run)
+    {
+        var (offered, part) = (OfferedBy(rank, group), PartOf(rank, group));
+        var blocks = offered.Sums.Length / part.LayerCount;
+        if (offered.Sums.Length % part.LayerCount != 0 || offered.First != 0 || run.Block + run.Blocks > blocks)
+            throw new KvHandoverException(KvOutcome.Failed,
+                $"'{Source.Ranks[rank].Remote.Name}' offers '{Name}' with {offered.Sums.Length} checksums of group '{offered.Name}', which are not those of {part.LayerCount} layers of at least {run.Block + run.Blocks} blocks.");
+        var sums = new ulong[run.Layers * run.Blocks];
+        for (var layer = 0; layer < run.Layers; layer++)
+            offered.Sums.AsSpan(((run.Layer + layer) * blocks) + run.Block, run.Blocks).CopyTo(sums.AsSpan(layer * run.Blocks));
+        return sums;
+    }
+
+    private KvAccessGroup OfferedBy(int rank, int group)
+    {
+        var (remote, name) = (Source.Ranks[rank], Source.Plans[group].Group);
+        return _offers[rank].Access.Groups.FirstOrDefault(candidate => candidate.Name == name)
+               ?? throw new KvHandoverException(KvOutcome.Failed, $"'{remote.Remote.Name}' offers no blocks of group '{name}' for '{Name}'.");
+    }
 
     private ValueTask<TransferResult> Post(int rank, int group, int layer, CancellationToken cancellationToken)
     {
-        var (offer, remote, lease) = (_offers[rank].Access, Source.Ranks[rank], Leases[group]);
-        var name = remote.Local.Groups[group].Plan.Schema.Name;
-        var offered = offer.Groups.FirstOrDefault(candidate => candidate.Name == name)
-                      ?? throw new KvHandoverException(KvOutcome.Failed, $"'{remote.Remote.Name}' offers no blocks of group '{name}' for '{Name}'.");
+        var (remote, lease, offered) = (Source.Ranks[rank], Leases[group], OfferedBy(rank, group));
+        var name = offered.Name;
         var wanted = KvBlockSpan.Translate(remote.UnitsOf(group, TransferOperation.Read), lease.CachedBlocks, Wanted(group), name);
         if (wanted.First < offered.First || wanted.First + wanted.Count > offered.First + offered.Blocks.Length)
             throw new KvHandoverException(KvOutcome.Failed,

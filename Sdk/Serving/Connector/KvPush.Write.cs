@@ -67,12 +67,25 @@ public sealed partial class KvPush
         return new KvBlockSpan(first, count);
     }
 
-    private async ValueTask WriteAsync(int group, int layer, KvBlockSpan? local, CancellationToken cancellationToken)
+    private ValueTask WriteAsync(int group, int layer, KvBlockSpan? local, CancellationToken cancellationToken)
     {
         var index = 0;
         while (_plan.Groups[index].Group != group) index++;
-        if (Target(_plan.Groups[index].Wanted, group, local) is not { } target) return;
-        var lease = Enter(group);
+        if (Target(_plan.Groups[index].Wanted, group, local) is not { } target) return default;
+        return WithSums ? WriteWithSumsAsync(index, layer, target, cancellationToken) : WriteSpanAsync(index, layer, target, cancellationToken);
+    }
+
+    // As many blocks at a time as their checksums fit the WRITE's notification.
+    private async ValueTask WriteWithSumsAsync(int index, int layer, KvBlockSpan target, CancellationToken cancellationToken)
+    {
+        var most = MostBlocks(index, layer);
+        for (var done = 0; done < target.Count; done += most)
+            await WriteSpanAsync(index, layer, new KvBlockSpan(target.First + done, Math.Min(most, target.Count - done)), cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask WriteSpanAsync(int index, int layer, KvBlockSpan target, CancellationToken cancellationToken)
+    {
+        var lease = Enter(_plan.Groups[index].Group);
         var step = NixlActivities.Step(_held.Span, "nixl.kv.write", target.Count, _held.Giver.Name, layer);
         try
         {
@@ -122,19 +135,44 @@ public sealed partial class KvPush
         var (wanted, group) = _plan.Groups[index];
         var (here, there) = _consumer.UnitsOf(group, TransferOperation.Write);
         var local = KvBlockSpan.Translate((there, here), target.First, target.Count, wanted.Name);
+        var blocks = lease.Blocks.Slice(local.First, local.Count);
         var run = layer == AllLayers
             ? new ArrivalRun(0, Math.Max(1, wanted.Layers.Length), target.First, target.Count, 0, wanted.BytesPerLayer)
             : new ArrivalRun(Array.BinarySearch(wanted.Layers, layer), 1, target.First, target.Count, 0, wanted.BytesPerLayer);
         return _consumer.MoveUntilQuiescedAsync(
-            TransferOperation.Write, group, layer, lease.Blocks.Slice(local.First, local.Count), wanted.Blocks.AsSpan(target.First - wanted.First, target.Count),
+            TransferOperation.Write, group, layer, blocks, wanted.Blocks.AsSpan(target.First - wanted.First, target.Count),
             new PostOptions
             {
-                Notification = KvMessageCodec.Encode(new KvWroteMessage(_held.Access.Id, index, [run])),
+                Notification = KvMessageCodec.Encode(new KvWroteMessage(_held.Access.Id, index, [run]) { Sums = WithSums ? SumsOf(group, run, blocks) : [] }),
                 LeaseToken = wanted.Token,
                 Timeout = _connector.Left(_held.Deadline),
             },
             cancellationToken);
     }
+
+    /// <summary>Whether the consumer has asked for checksums.</summary>
+    private bool WithSums => _held.Access.HasChecksums;
+
+    /// <summary>Of what the consumer's blocks of a run will be; reads the bytes, on the caller's thread.</summary>
+    private ulong[] SumsOf(int group, in ArrivalRun run, ReadOnlySpan<int> blocks)
+    {
+        var sums = new ulong[checked(run.Layers * run.Blocks)];
+        _consumer.SumsOf(TransferOperation.Write, group).Compute(run.Layer, run.Layers, blocks, sums);
+        return sums;
+    }
+
+    /// <summary>The most of the consumer's blocks in one WRITE with checksums; whole blocks of both sides.</summary>
+    private int MostBlocks(int index, int layer)
+    {
+        var (wanted, group) = _plan.Groups[index];
+        var (here, there) = _consumer.UnitsOf(group, TransferOperation.Write);
+        var step = here / (int)System.Numerics.BigInteger.GreatestCommonDivisor(here, there);
+        var most = MaxSums / (layer == AllLayers ? Math.Max(1, wanted.Layers.Length) : 1);
+        return Math.Max(1, most / step) * step;
+    }
+
+    // What is beside them, a run and the header, takes less than 128 bytes.
+    private const int MaxSums = (NixlAgent.MaxNotificationBytes - 128) / sizeof(ulong);
 
     private BlockLease Enter(int group)
     {

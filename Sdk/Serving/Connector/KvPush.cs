@@ -116,6 +116,9 @@ public sealed partial class KvPush : IAsyncDisposable
     /// <summary>For tests.</summary>
     internal ulong AccessId => _held.Access.Id;
 
+    /// <summary>For tests.</summary>
+    internal ulong TokenOf(int group) => _plan.Groups[group].Wanted.Token;
+
     internal void LeaveQueue() => _held.Waiting?.Free();
 
     internal bool TryTake() => _held.TryTake();

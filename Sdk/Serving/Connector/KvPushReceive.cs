@@ -27,7 +27,10 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
             {
                 message = KvMessageCodec.EncodeInParts(new KvAccessMessage(
                     KvMessageKind.Request, link.Id, Source.Ranks[rank].Name, pool, request.Name, Leases[0].Pool.HeartbeatInterval,
-                    Connector.Left(Deadline), groups, request.Payload));
+                    Connector.Left(Deadline), groups, request.Payload)
+                {
+                    HasChecksums = Connector.Options.Checksums,
+                });
             }
             catch
             {
@@ -47,6 +50,40 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
         Fail(reason);
         Stop(reason); // if it had failed before, a rank whose message was on its way has not been asked yet
         Dispose();
+    }
+
+    IReadOnlyList<(int Layer, int Block)>? IKvLinkOwner.Compare(KvLink link, KvWroteMessage wrote, long bytes)
+    {
+        var (rank, group) = (Array.IndexOf(_links, link), GroupOf(link.Grants[wrote.Group].Lease));
+        var left = wrote.Sums.AsSpan();
+        if (left.IsEmpty)
+        {
+            Fail(new KvHandoverException(KvOutcome.Failed, $"'{link.Peer.Name}' has written '{Name}' without the checksums that were asked for, so it cannot be served.") { Peer = link.Peer.Name });
+            return null;
+        }
+        foreach (ref readonly var run in wrote.Runs.AsSpan())
+        {
+            if (!IsWhole(rank, group, run) || (long)run.Layers * run.Blocks > left.Length) return null;
+            left = left[(run.Layers * run.Blocks)..];
+            bytes -= run.Length * run.Layers * run.Blocks; // each factor is within the lease, so the product is within memory
+        }
+        if (!left.IsEmpty || bytes != 0) return null;
+
+        var different = new List<(int Layer, int Block)>();
+        left = wrote.Sums;
+        foreach (ref readonly var run in wrote.Runs.AsSpan())
+        {
+            if (Compare(rank, group, run, left[..(run.Layers * run.Blocks)], different) is { } failure) Fail(failure);
+            left = left[(run.Layers * run.Blocks)..];
+        }
+        return different;
+    }
+
+    private int GroupOf(BlockLease lease)
+    {
+        var group = 0;
+        while (Leases[group] != lease) group++;
+        return group;
     }
 
     void IKvLinkOwner.Wrote(KvLink link) => LookAtLayers();
@@ -104,7 +141,7 @@ internal sealed class KvPushReceive : KvReceive, IKvLinkOwner
                 remote.Local.Groups[group].Plan.Schema.Name, grant.Token.Value, lease.CachedBlocks,
                 lease.Blocks.Slice(lease.CachedBlocks, wanted).ToArray(), bytes.Layers.AsSpan().ToArray(), bytes.BytesPerLayer));
         }
-        var link = new KvLink(KvConnector.DrawId(), remote.Remote, this, [.. grants]);
+        var link = new KvLink(KvConnector.DrawId(), remote.Remote, this, [.. grants], Connector.Options.Checksums);
         Volatile.Write(ref _links[rank], link);
         Connector.Given(link);
         return link;

@@ -9,13 +9,13 @@ namespace Nixl.Sdk.Serving;
 /// <remarks>
 /// <code>
 ///                 ┌─ everything has come ──→ received: leases ready (or to recompute)
-/// begun ──────────┼─ failed, refused, deadline, peer lost, expired ──→ failed: leases given up
+/// begun ──────────┼─ failed, refused, corrupted, deadline, peer lost, expired ──→ failed: leases given up
 ///                 └─ CancelAsync, Dispose ──→ failed (Cancelled)
 /// </code>
 /// Blocks of a failed one are in quarantine until all peers have confirmed their end. Thread-safe.
 /// </remarks>
 [MustDispose("blocks of a pool")]
-public abstract class KvReceive : IDisposable
+public abstract partial class KvReceive : IDisposable
 {
     private readonly TaskCompletionSource<KvReceived> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<(int Layer, TaskCompletionSource Done)> _layers = [];

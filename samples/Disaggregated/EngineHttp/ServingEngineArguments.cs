@@ -20,6 +20,8 @@ internal sealed class ServingEngineArguments
         DefaultValueFactory = _ => "auto",
     };
 
+    internal Option<bool> Checksums { get; } = new("--checksums") { Description = "A decode engine compares what it is given with the prefill engine's checksums before it uses it." };
+
     internal ServingEngineArguments()
     {
         TensorParallel.Validators.Add(result =>
@@ -38,6 +40,6 @@ internal sealed class ServingEngineArguments
 
     internal void AddTo(Command command)
     {
-        foreach (var option in (ReadOnlySpan<Option>)[TensorParallel, StepTokens, MaxSequences, Queue, Placement]) command.Add(option);
+        foreach (var option in (ReadOnlySpan<Option>)[TensorParallel, StepTokens, MaxSequences, Queue, Placement, Checksums]) command.Add(option);
     }
 }

@@ -34,6 +34,7 @@ internal static class ServingEngineCommand
             {
                 TensorParallel = parse.GetValue(own.TensorParallel), Transports = common.TransportOf(parse), Blocks = parse.GetValue(common.Blocks),
                 MaxQueue = parse.GetValue(own.Queue), Placement = own.PlacementOf(parse), Seed = common.SeedOf(parse), Timeout = common.TimeoutOf(parse),
+                Checksums = parse.GetValue(own.Checksums),
                 Core = new EngineCoreOptions { StepTokens = parse.GetValue(own.StepTokens), MaxSequences = parse.GetValue(own.MaxSequences) },
             };
             var host = new HostOptions(

@@ -135,8 +135,10 @@ internal static class ServeCommand
         [
             "--model", _common.ModelOf(parse), "--transport", parse.GetValue(_common.Transport)!, "--blocks", Text(parse.GetValue(_common.Blocks)),
             "--tp", Text(parse.GetValue(_engine.TensorParallel)), "--step-tokens", Text(parse.GetValue(_engine.StepTokens)),
-            "--max-sequences", Text(parse.GetValue(_engine.MaxSequences)), "--queue", Text(parse.GetValue(_engine.Queue)), "--placement", parse.GetValue(_engine.Placement)!, "--drain", "2", .. Verbose(parse),
+            "--max-sequences", Text(parse.GetValue(_engine.MaxSequences)), "--queue", Text(parse.GetValue(_engine.Queue)), "--placement", parse.GetValue(_engine.Placement)!, "--drain", "2", .. Checksums(parse), .. Verbose(parse),
         ];
+
+        private string[] Checksums(ParseResult parse) => parse.GetValue(_engine.Checksums) ? ["--checksums"] : [];
 
         private string[] Verbose(ParseResult parse) => parse.GetValue(_common.Verbose) ? ["--verbose"] : [];
 

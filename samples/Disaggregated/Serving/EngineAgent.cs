@@ -13,7 +13,7 @@ internal sealed class EngineAgent : IAsyncDisposable
     private EngineAgent(ServiceProvider services, NixlAgent agent, KvPool<KjvBytesKv> pool, BlockPool blocks, PagedKvCache cache, ServingEngineOptions options)
     {
         (_services, Agent, Pool, Blocks, Cache) = (services, agent, pool, blocks, cache);
-        Connector = KvConnector.Start(agent);
+        Connector = KvConnector.Start(agent, new KvConnectorOptions { Checksums = options.Checksums });
         if (options.IsPrefill) Producer = new KvProducer<KjvBytesKv>(Connector, pool);
         if (options.IsDecode) Consumer = new KvConsumer<KjvBytesKv>(Connector, pool, blocks);
     }

@@ -36,6 +36,9 @@ internal sealed record ServingEngineOptions(string Name, EngineRole Role)
     /// <summary>Who decides whether a prompt goes to a prefill engine. Where most of it is cached here it never does.</summary>
     public KvAdvisorMode Placement { get; init; }
 
+    /// <summary>Whether what other engines give is compared with their checksums before it is used.</summary>
+    public bool Checksums { get; init; }
+
     /// <summary>Where agents log; null: nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; init; }
 

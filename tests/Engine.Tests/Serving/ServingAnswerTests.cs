@@ -102,6 +102,7 @@ public sealed class ServingAnswerTests
             bytes += arrived.Bytes;
         }
         Assert.Equal(bytes, ServingBench.Written(prefill));
+        Assert.All(decode.Ranks, static rank => Assert.True(rank.Connector.Snapshot() is { ChecksumsEqual: > 0, ChecksumsDifferent: 0 }, $"{rank.Connector.Snapshot()}"));
         Assert.Equal((0, requests.Sum(request => request.Prompt.Length)), (decode.GetStatus().PromptTokensComputed, prefill.GetStatus().PromptTokensComputed));
         Assert.Equal(bytes, Assert.Single(decode.GetStatus().Peers).Bytes);
         Assert.Equal(decode.GetStatus().Peers[0].Transport, prefill.GetStatus().Peers[0].Transport);

@@ -34,6 +34,7 @@ internal sealed class ServingBench : IAsyncDisposable
             Fake = _transport == NixlTransports.None ? Network : null,
             Seed = name.Length + ranks,
             Placement = KvAdvisorMode.AlwaysRemote,
+            Checksums = true,
         };
         return _engines[name] = await ServingEngine.StartAsync(configure?.Invoke(options) ?? options, Model).WaitAsync(Soon);
     }

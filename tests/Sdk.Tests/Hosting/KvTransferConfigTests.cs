@@ -20,13 +20,14 @@ public sealed class KvTransferConfigTests
         var config = KvTransferConfig.Parse(json);
         Assert.Equal((role, transports), (config.Role, config.Transports));
         Assert.Equal((null, null, null, ArrivalPolicy.FailClosed), (config.LeaseDuration, config.Port, config.Address, config.FailurePolicy));
+        Assert.Null(config.Checksums);
     }
 
     private static readonly Dictionary<string, string?> Everything = new()
     {
         ["kv_connector"] = "NixlConnector", ["kv_role"] = "kv_both", ["kv_buffer_device"] = "cpu", ["kv_load_failure_policy"] = "recompute",
         ["kv_ip"] = "10.0.0.7", ["kv_port"] = "14579", ["kv_rank"] = "1", ["kv_parallel_size"] = "2", ["kv_buffer_size"] = "1e9",
-        ["engine_id"] = "decode-0", ["enable_permute_local_kv"] = "false", ["kv_connector_extra_config:kv_lease_duration"] = "60",
+        ["engine_id"] = "decode-0", ["enable_permute_local_kv"] = "false", ["kv_connector_extra_config:kv_lease_duration"] = "60", ["kv_connector_extra_config:checksums"] = "true",
     };
 
     [Theory]
@@ -39,7 +40,7 @@ public sealed class KvTransferConfigTests
         const string json = """
             {"kv_connector":"NixlConnector","kv_role":"kv_both","kv_buffer_device":"cpu","kv_load_failure_policy":"recompute","kv_ip":"10.0.0.7","kv_port":14579,
              "kv_rank":1,"kv_parallel_size":2,"kv_buffer_size":1e9,"engine_id":"decode-0","enable_permute_local_kv":false,
-             "kv_connector_extra_config":{"backends":["LOCAL","LIBFABRIC"],"kv_lease_duration":60}}
+             "kv_connector_extra_config":{"backends":["LOCAL","LIBFABRIC"],"kv_lease_duration":60,"checksums":true}}
             """;
         var config = source switch
         {
@@ -51,6 +52,7 @@ public sealed class KvTransferConfigTests
         Assert.Equal(("NixlConnector", KvRole.Both, ArrivalPolicy.Recompute), (config.Connector, config.Role, config.FailurePolicy));
         Assert.Equal((IPAddress.Parse("10.0.0.7"), 14579, "decode-0"), (config.Address!, config.Port!.Value, config.EngineId));
         Assert.Equal((NixlTransports.Local | NixlTransports.Fabric, TimeSpan.FromSeconds(60)), (config.Transports!.Value, config.LeaseDuration!.Value));
+        Assert.True(config.Checksums);
         Assert.Equal(["enable_permute_local_kv", "engine_id", "kv_buffer_size", "kv_parallel_size", "kv_rank"], config.WithoutEffect.Order(StringComparer.Ordinal));
     }
 
@@ -85,7 +87,8 @@ public sealed class KvTransferConfigTests
         { Extra("\"backends\":[[\"LOCAL\"]]"), ["backends[0]: '' is no backend"] },
         { Extra("\"kv_lease_duration\":0"), ["kv_lease_duration: '0' is not a number from 1 to 86400"] },
         { Extra("\"kv_lease_duration\":\"long\""), ["kv_lease_duration: 'long'"] },
-        { Extra("\"lease\":5"), ["kv_connector_extra_config.lease: is not a known key; known are backends, kv_lease_duration, num_threads"] },
+        { Extra("\"checksums\":1"), ["kv_connector_extra_config.checksums: '1' is not true or false"] },
+        { Extra("\"lease\":5"), ["kv_connector_extra_config.lease: is not a known key; known are backends, checksums, kv_lease_duration, num_threads"] },
     };
 
     [Theory, MemberData(nameof(Bad))]

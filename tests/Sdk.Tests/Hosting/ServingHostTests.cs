@@ -147,11 +147,12 @@ public sealed class ServingHostTests
     {
         var configuration = HostSupport.Model("a");
         (configuration["Nixl:a:Serving:LeaseLifetime"], configuration["Nixl:a:Serving:HeartbeatInterval"], configuration["Nixl:a:Serving:MaxWaiting"]) = ("00:01:00", "00:00:03", "7");
+        configuration["Nixl:a:Serving:Checksums"] = "true";
         using var host = HostSupport.Build(configuration, services => services.AddNixl("a").AddKvPool<SplitKv>(4)
             .AddKvConsumer<SplitKv>().AddKvConnector((_, options) => options.CheckInterval = TimeSpan.FromMilliseconds(7)).UseFakeTransport(new FakeTransport()));
         await host.StartAsync().SoonAsync();
         var connector = host.Services.GetRequiredKeyedService<KvConnector>("a");
-        Assert.Equal((7, TimeSpan.FromMilliseconds(7)), (connector.Options.MaxWaiting, connector.Options.CheckInterval));
+        Assert.Equal((7, TimeSpan.FromMilliseconds(7), true), (connector.Options.MaxWaiting, connector.Options.CheckInterval, connector.Options.Checksums));
         Assert.Equal(TimeSpan.FromSeconds(3), host.Services.GetRequiredKeyedService<KvBlockPools<SplitKv>>("a")[0].HeartbeatInterval);
     }
 
@@ -178,7 +179,7 @@ public sealed class ServingHostTests
         Assert.Contains("a consumer already", Assert.Throws<InvalidOperationException>(() => builder.AddKvTransfer<SplitKv>("""{"kv_connector":"NixlConnector","kv_role":"kv_consumer"}""")).Message, StringComparison.Ordinal);
     }
 
-    private const string Full = """{"kv_connector":"NixlConnector","kv_role":"kv_both","kv_ip":"127.0.0.2","kv_port":14579,"kv_connector_extra_config":{"backends":["LOCAL"],"kv_lease_duration":60}}""";
+    private const string Full = """{"kv_connector":"NixlConnector","kv_role":"kv_both","kv_ip":"127.0.0.2","kv_port":14579,"kv_connector_extra_config":{"backends":["LOCAL"],"kv_lease_duration":60,"checksums":false}}""";
 
     [Fact]
     public void A_transfer_configuration_sets_transports_listener_and_leases()
@@ -188,6 +189,7 @@ public sealed class ServingHostTests
         using var host = HostSupport.Build(configuration, services => services.AddNixl("a").AddKvPool<SplitKv>(4).AddKvTransfer<SplitKv>(Full));
         var options = host.Services.GetRequiredService<IOptionsMonitor<NixlOptions>>().Get("a");
         Assert.Equal((NixlTransports.Local, "127.0.0.2", 14582), (options.Transports, options.ListenHost, options.ListenPort));
+        Assert.False(options.Serving.Checksums);
         Assert.Equal((60, 40, 10), (options.Serving.LeaseLifetime.TotalSeconds, options.Serving.LeaseExtension.TotalSeconds, options.Serving.HeartbeatInterval.TotalSeconds));
     }
 
@@ -196,9 +198,11 @@ public sealed class ServingHostTests
     {
         var configuration = HostSupport.Model("a");
         (configuration["Nixl:a:Transports"], configuration["Nixl:a:ListenHost"], configuration["Nixl:a:ListenPort"], configuration["Nixl:a:Serving:LeaseLifetime"]) = ("Fabric", "127.0.0.1", "14579", "00:00:45");
+        configuration["Nixl:a:Serving:Checksums"] = "true";
         using var host = HostSupport.Build(configuration, services => services.AddNixl("a").AddKvPool<SplitKv>(4).AddKvTransfer<SplitKv>(Full));
         var error = Assert.Throws<OptionsValidationException>(() => host.Services.GetRequiredService<IOptionsMonitor<NixlOptions>>().Get("a"));
-        Assert.Equal(3, error.Failures.Count()); // the ports agree
+        Assert.Contains("Nixl:a:Serving:Checksums is True and checksums says False", error.Message, StringComparison.Ordinal);
+        Assert.Equal(4, error.Failures.Count()); // the ports agree
         Assert.Contains("Nixl:a:Transports is Fabric and backends says Local", error.Message, StringComparison.Ordinal);
         Assert.Contains("kv_ip says 127.0.0.2", error.Message, StringComparison.Ordinal);
         Assert.Contains("kv_lease_duration says 00:01:00", error.Message, StringComparison.Ordinal);

@@ -155,6 +155,17 @@ internal readonly struct LargePages : IKvLayout<LargePages>
     ]);
 }
 
+/// <summary>So many layers that those of a few blocks have more checksums than a notification holds.</summary>
+internal readonly struct ManyLayersKv : IKvLayout<ManyLayersKv>
+{
+    public const int Layers = 1100;
+
+    public static KvSchema Schema { get; } = new("ManyLayersKv",
+    [
+        Schemas.Attention("", KvOrder.PackedLbhnc, dim: 1, heads: 1).Groups[0] with { Layers = Layers },
+    ]);
+}
+
 internal static class Schemas
 {
     public static KvSchema Attention(

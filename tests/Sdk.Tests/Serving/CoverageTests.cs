@@ -30,6 +30,10 @@ public sealed class CoverageTests
                 Assert.True(coverage.TryAdd(part, runs, runs.Sum(run => run.Length * run.Layers * run.Blocks)));
                 foreach (var run in runs) Set(naive[part], run);
                 Compare(coverage, naive, cached);
+                if (random.Next(4) > 0 || runs[0].Length < plan.Parts[part].BytesPerLayer) continue;
+                coverage.Remove(part, runs[0].Layer, runs[0].Block); // its checksum differs
+                Set(naive[part], runs[0] with { Layers = 1, Blocks = 1 }, arrived: false);
+                Compare(coverage, naive, cached);
             }
             for (var part = 0; part < plan.Parts.Count; part++)
             {
@@ -51,11 +55,11 @@ public sealed class CoverageTests
         return new ArrivalRun(layer, random.Next(part.LayerCount - layer) + 1, block, random.Next(blocks - block) + 1, offset, length);
     }
 
-    private static void Set(bool[,,] bytes, ArrivalRun run)
+    private static void Set(bool[,,] bytes, ArrivalRun run, bool arrived = true)
     {
         for (var layer = run.Layer; layer < run.Layer + run.Layers; layer++)
             for (var block = run.Block; block < run.Block + run.Blocks; block++)
-                for (var at = run.Offset; at < run.Offset + run.Length; at++) bytes[layer, block, at] = true;
+                for (var at = run.Offset; at < run.Offset + run.Length; at++) bytes[layer, block, at] = arrived;
     }
 
     private static void Compare(LeaseCoverage coverage, bool[][,,] naive, int cached)

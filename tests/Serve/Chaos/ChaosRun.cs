@@ -48,7 +48,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         var cluster = await ServeCluster.StartAsync(
             new ClusterOptions
             {
-                Engines = options.Engines, Blocks = options.Blocks, Transport = options.Transport, RouterQueue = options.RouterQueue, Proxies = true,
+                Engines = options.Engines, Blocks = options.Blocks, Transport = options.Transport, RouterQueue = options.RouterQueue, Proxies = true, Checksums = true,
             },
             cancellation);
         await using var run = new ChaosRun(options, cluster, say);

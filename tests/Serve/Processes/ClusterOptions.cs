@@ -22,6 +22,9 @@ internal sealed record ClusterOptions
     /// <summary>What carries the KV cache.</summary>
     public string Transport { get; init; } = "local";
 
+    /// <summary>Whether decode engines compare what they are given with checksums.</summary>
+    public bool Checksums { get; init; }
+
     /// <summary>The most answers on their way; null: the router's own limit.</summary>
     public int? RouterQueue { get; init; }
 

@@ -47,6 +47,7 @@ internal sealed class EngineSlot(EngineSpec spec, ClusterOptions options, Uri ro
             "engine", "--role", spec.Role, "--name", spec.Name, "--listen", listen, "--router", router.GetLeftPart(UriPartial.Authority),
             "--tp", Text(spec.TensorParallel), "--drain", "5", "--placement", spec.Placement, "--transport", options.Transport, "--blocks", Text(options.Blocks),
         ];
+        if (options.Checksums) arguments.Add("--checksums");
         if (Proxy is not null) arguments.AddRange(["--url", Proxy.Url.GetLeftPart(UriPartial.Authority)]);
         Process = await ServedProcess.StartAsync(arguments, LogFile);
         Lives++;

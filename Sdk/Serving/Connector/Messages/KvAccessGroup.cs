@@ -8,4 +8,8 @@ namespace Nixl.Sdk.Serving;
 /// <param name="Layers">For writers: the model's indices of the layers that are wanted of this peer, ascending; empty if they cannot be
 /// told apart.</param>
 /// <param name="BytesPerLayer">For writers: bytes of one layer of one block that are wanted of this peer.</param>
-internal sealed record KvAccessGroup(string Name, ulong Token, int First, int[] Blocks, int[] Layers, long BytesPerLayer);
+internal sealed record KvAccessGroup(string Name, ulong Token, int First, int[] Blocks, int[] Layers, long BytesPerLayer)
+{
+    /// <summary>Of an offer with checksums: one of each of the reader's blocks of each layer that it gets, all blocks of the first layer first.</summary>
+    public ulong[] Sums { get; init; } = [];
+}

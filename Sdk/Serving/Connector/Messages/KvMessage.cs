@@ -16,13 +16,21 @@ internal abstract record KvMessage(KvMessageKind Kind);
 /// <param name="Payload">The engine's own bytes.</param>
 internal sealed record KvAccessMessage(
     KvMessageKind Kind, ulong Id, string ToPool, string FromPool, string Name, TimeSpan Heartbeat, TimeSpan Timeout,
-    IReadOnlyList<KvAccessGroup> Groups, ReadOnlyMemory<byte> Payload) : KvMessage(Kind);
+    IReadOnlyList<KvAccessGroup> Groups, ReadOnlyMemory<byte> Payload) : KvMessage(Kind)
+{
+    /// <summary>A request: WRITEs have to come with checksums. An offer: it has those of its groups.</summary>
+    public bool HasChecksums { get; init; }
+}
 
 /// <summary>What a WRITE has written; comes with the WRITE.</summary>
 /// <param name="Id">The access.</param>
 /// <param name="Group">Index in <see cref="KvAccessMessage.Groups"/>.</param>
 /// <param name="Runs">The declaration.</param>
-internal sealed record KvWroteMessage(ulong Id, int Group, ArrivalRun[] Runs) : KvMessage(KvMessageKind.Wrote);
+internal sealed record KvWroteMessage(ulong Id, int Group, ArrivalRun[] Runs) : KvMessage(KvMessageKind.Wrote)
+{
+    /// <summary>A checksum of each layer of each block of each run, in this order; empty if none were asked for.</summary>
+    public ulong[] Sums { get; init; } = [];
+}
 
 /// <summary>A piece of a message that is longer than a notification: a request or an offer.</summary>
 /// <param name="Id">Of the access in it.</param>

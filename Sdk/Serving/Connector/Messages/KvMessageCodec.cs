@@ -29,7 +29,7 @@ internal static class KvMessageCodec
 
     private static KvMessageWriter Write(KvMessage message)
     {
-        var writer = new KvMessageWriter(message.Kind);
+        var writer = new KvMessageWriter(message.Kind, VersionOf(message));
         switch (message)
         {
             case KvAccessMessage access:
@@ -39,6 +39,7 @@ internal static class KvMessageCodec
                 writer.U64(wrote.Id);
                 writer.Number(wrote.Group);
                 Write(writer, wrote.Runs);
+                if (wrote.Sums.Length > 0) writer.Sums(wrote.Sums);
                 break;
             case KvHeartbeatMessage heartbeat:
                 writer.Number(heartbeat.Ids.Length);
@@ -77,19 +78,22 @@ internal static class KvMessageCodec
         return writer;
     }
 
-    /// <summary>Null if the bytes are no message of this version.</summary>
+    private static byte VersionOf(KvMessage message) =>
+        message is KvAccessMessage { HasChecksums: true } or KvWroteMessage { Sums.Length: > 0 } ? KvMessageFormat.ChecksumVersion : KvMessageFormat.Version;
+
+    /// <summary>Null if the bytes are no message of a version that is known.</summary>
     public static KvMessage? TryDecode(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length < KvMessageFormat.HeaderBytes || !KvMessageFormat.IsMessage(bytes) || bytes[4] != KvMessageFormat.Version) return null;
+        if (bytes.Length < KvMessageFormat.HeaderBytes || !KvMessageFormat.IsMessage(bytes) || bytes[4] is not (KvMessageFormat.Version or KvMessageFormat.ChecksumVersion)) return null;
         var reader = new KvMessageReader(bytes[KvMessageFormat.HeaderBytes..]);
-        var message = Read((KvMessageKind)bytes[5], ref reader);
-        return reader.IsAtEnd ? message : null;
+        var message = Read((KvMessageKind)bytes[5], bytes[4] == KvMessageFormat.ChecksumVersion, ref reader);
+        return reader.IsAtEnd && message is not null && VersionOf(message) == bytes[4] ? message : null;
     }
 
-    private static KvMessage? Read(KvMessageKind kind, ref KvMessageReader reader) => kind switch
+    private static KvMessage? Read(KvMessageKind kind, bool hasChecksums, ref KvMessageReader reader) => kind switch
     {
-        KvMessageKind.Request or KvMessageKind.Offer => ReadAccess(kind, ref reader),
-        KvMessageKind.Wrote => new KvWroteMessage(reader.U64(), (int)reader.Number(KvMessageFormat.MaxGroups - 1), ReadRuns(ref reader)),
+        KvMessageKind.Request or KvMessageKind.Offer => ReadAccess(kind, hasChecksums, ref reader),
+        KvMessageKind.Wrote => ReadWrote(hasChecksums, ref reader),
         KvMessageKind.Heartbeat => ReadHeartbeat(ref reader),
         KvMessageKind.End => ReadEnd(ref reader),
         KvMessageKind.Cancel => new KvCancelMessage(reader.U64()),
@@ -116,6 +120,7 @@ internal static class KvMessageCodec
             writer.Ids(group.Blocks);
             writer.Ids(group.Layers);
             writer.Number(group.BytesPerLayer);
+            if (access.HasChecksums) writer.Sums(group.Sums);
         }
         writer.Bytes(access.Payload.Span);
     }
@@ -134,7 +139,7 @@ internal static class KvMessageCodec
         }
     }
 
-    private static KvAccessMessage ReadAccess(KvMessageKind kind, ref KvMessageReader reader)
+    private static KvAccessMessage ReadAccess(KvMessageKind kind, bool hasChecksums, ref KvMessageReader reader)
     {
         var id = reader.U64();
         var (to, from, name) = (reader.Text(KvMessageFormat.MaxName), reader.Text(KvMessageFormat.MaxName), reader.Text(KvMessageFormat.MaxName));
@@ -143,9 +148,18 @@ internal static class KvMessageCodec
         for (var i = 0; i < groups.Length && !reader.Failed; i++)
         {
             groups[i] = new KvAccessGroup(
-                reader.Text(KvMessageFormat.MaxName), reader.U64(), (int)reader.Number(int.MaxValue), reader.Ids(), reader.Ids(), reader.Number());
+                reader.Text(KvMessageFormat.MaxName), reader.U64(), (int)reader.Number(int.MaxValue), reader.Ids(), reader.Ids(), reader.Number())
+            {
+                Sums = hasChecksums ? reader.Sums() : [],
+            };
         }
-        return new KvAccessMessage(kind, id, to, from, name, heartbeat, timeout, groups, reader.Bytes().ToArray());
+        return new KvAccessMessage(kind, id, to, from, name, heartbeat, timeout, groups, reader.Bytes().ToArray()) { HasChecksums = hasChecksums };
+    }
+
+    private static KvWroteMessage ReadWrote(bool hasChecksums, ref KvMessageReader reader)
+    {
+        var wrote = new KvWroteMessage(reader.U64(), (int)reader.Number(KvMessageFormat.MaxGroups - 1), ReadRuns(ref reader));
+        return hasChecksums ? wrote with { Sums = reader.Sums() } : wrote;
     }
 
     private static ArrivalRun[] ReadRuns(ref KvMessageReader reader)
@@ -199,7 +213,7 @@ internal static class KvMessageCodec
     {
         KvAccessMessage access =>
             $"The {(access.Kind == KvMessageKind.Request ? "request" : "offer")} '{access.Name}' with {access.Groups.Sum(group => group.Blocks.Length)} blocks and " +
-            $"{access.Payload.Length} bytes of payload (larger blocks or a shorter payload make it smaller)",
+            $"{access.Payload.Length} bytes of payload (larger blocks{(access.Kind == KvMessageKind.Offer && access.HasChecksums ? ", no checksums" : "")} or a shorter payload make it smaller)",
         KvEndMessage end => $"The end of a hand-over with {end.Payload.Length} bytes of payload (shorten it)",
         _ => $"A {message.Kind} message",
     };

@@ -7,6 +7,9 @@ namespace Nixl.Sdk.Serving;
 internal static class KvMessageFormat
 {
     public const byte Version = 1;
+
+    /// <summary>Of a request, an offer or a declaration with checksums; everything else has the first version.</summary>
+    public const byte ChecksumVersion = 2;
     public const int HeaderBytes = 6;
     public const int MaxName = 256;
     public const int MaxReason = 1024;

@@ -81,6 +81,13 @@ internal ref struct KvMessageReader(ReadOnlySpan<byte> bytes)
         return ids;
     }
 
+    public ulong[] Sums()
+    {
+        var sums = new ulong[Count(sizeof(ulong))];
+        for (var i = 0; i < sums.Length; i++) sums[i] = U64();
+        return sums;
+    }
+
     private ulong Raw()
     {
         ulong value = 0;

@@ -9,10 +9,10 @@ internal sealed class KvMessageWriter
     private byte[] _buffer = new byte[128];
     private int _length;
 
-    public KvMessageWriter(KvMessageKind kind)
+    public KvMessageWriter(KvMessageKind kind, byte version)
     {
         KvMessageFormat.Magic.CopyTo(Grow(4));
-        Grow(1)[0] = KvMessageFormat.Version;
+        Grow(1)[0] = version;
         Grow(1)[0] = (byte)kind;
     }
 
@@ -59,6 +59,12 @@ internal sealed class KvMessageWriter
             Number((step << 1) ^ (step >> 63));
             before = id;
         }
+    }
+
+    public void Sums(ReadOnlySpan<ulong> sums)
+    {
+        Number(sums.Length);
+        foreach (var sum in sums) U64(sum);
     }
 
     private Span<byte> Grow(int count)

@@ -50,7 +50,7 @@ public sealed class GroupTests
     [Theory, InlineData(true), InlineData(false)]
     public async Task Each_group_has_its_own_prefix_hits(bool push)
     {
-        await using var fleet = await ServingFleet<HybridKv, HybridKv>.CreateAsync(Backend.Local);
+        await using var fleet = await ServingFleet<HybridKv, HybridKv>.CreateAsync(Backend.Local, checksums: true);
         BlockHash[][] hashes = [[.. Enumerable.Range(0, 5).Select(static i => new BlockHash(1, (ulong)i))], [.. Enumerable.Range(0, 3).Select(static i => new BlockHash(2, (ulong)i))]];
         foreach (var cached in (int[][])[[2, 3], [5, 0], [5, 1], [0, 3], [5, 3]])
         {
@@ -92,8 +92,12 @@ public sealed class GroupTests
     private static async Task MovesAsync<TLayout>(Backend backend, int sourceTp, int targetTp, int[] blocks, Func<KvPush, Task>? write, bool layers = false)
         where TLayout : IKvLayout<TLayout>
     {
-        await using var fleet = await ServingFleet<TLayout, TLayout>.CreateAsync(backend, sourceTp, targetTp);
-        for (var round = 0; round < 2; round++) await MoveAsync(fleet, blocks, write, new int[blocks.Length], [.. blocks.Select(static _ => Array.Empty<BlockHash>())], layers);
+        for (var round = 0; round < 2; round++)
+        {
+            await using var fleet = await ServingFleet<TLayout, TLayout>.CreateAsync(backend, sourceTp, targetTp, checksums: round == 1);
+            await MoveAsync(fleet, blocks, write, new int[blocks.Length], [.. blocks.Select(static _ => Array.Empty<BlockHash>())], layers);
+            for (var rank = 0; rank < targetTp; rank++) fleet.AssertCompared(rank, round == 1, blocks);
+        }
     }
 
     // By push, or, without a way to write, by pull.

@@ -14,6 +14,9 @@ public sealed class KvMessageTests
         ], new byte[] { 1, 2, 3 }),
         new KvAccessMessage(KvMessageKind.Offer, 1, "a", "b", "c", TimeSpan.Zero, TimeSpan.FromDays(1), [], default),
         new KvWroteMessage(9, 2, [new ArrivalRun(0, 3, 5, 6, 0, 4096), new ArrivalRun(1, 1, int.MaxValue, 1, 7, long.MaxValue)]),
+        new KvAccessMessage(KvMessageKind.Request, 7, "a", "b", "c", TimeSpan.Zero, TimeSpan.Zero, [new KvAccessGroup("kv", 1, 0, [1], [0], 8)], default) { HasChecksums = true },
+        new KvAccessMessage(KvMessageKind.Offer, 8, "a", "b", "c", TimeSpan.Zero, TimeSpan.Zero, [new KvAccessGroup("kv", 1, 0, [1, 2], [], 0) { Sums = [1, ulong.MaxValue] }], new byte[] { 1 }) { HasChecksums = true },
+        new KvWroteMessage(9, 0, [new ArrivalRun(0, 1, 0, 2, 0, 8)]) { Sums = [0, ulong.MaxValue] },
         new KvHeartbeatMessage([1, ulong.MaxValue]),
         new KvEndMessage(3, KvOutcome.Failed, "because", new byte[] { 9 }) { Moved = new KvMoved(long.MaxValue, TimeSpan.FromDays(1)) },
         new KvCancelMessage(4),
@@ -44,7 +47,7 @@ public sealed class KvMessageTests
             var bytes = KvMessageCodec.Encode(message);
             for (var length = 0; length < bytes.Length; length++) Assert.Null(KvMessageCodec.TryDecode(bytes.AsSpan(0, length)));
             Assert.Null(KvMessageCodec.TryDecode([.. bytes, 0]));
-            Assert.Null(KvMessageCodec.TryDecode([.. bytes[..4], 2, .. bytes[5..]])); // another version
+            Assert.Null(KvMessageCodec.TryDecode([.. bytes[..4], 3, .. bytes[5..]])); // another version
         }
     }
 
@@ -101,6 +104,17 @@ public sealed class KvMessageTests
         var error = Assert.Throws<ArgumentException>(() => KvMessageCodec.EncodeInParts(Request(Ids(1_700_000))));
         Assert.Contains("The request 'long' with 1700000 blocks", error.Message, StringComparison.Ordinal);
         Assert.Contains("larger blocks", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_checksums_the_wire_form_is_that_of_the_first_version()
+    {
+        foreach (var message in Samples)
+            Assert.Equal(message is KvAccessMessage { HasChecksums: true } or KvWroteMessage { Sums.Length: > 0 } ? 2 : 1, KvMessageCodec.Encode(message)[4]);
+        var offer = KvMessageCodec.Encode(new KvAccessMessage(KvMessageKind.Offer, 1, "a", "b", "c", TimeSpan.Zero, TimeSpan.Zero, [new KvAccessGroup("kv", 2, 3, [4], [5], 6)], new byte[] { 7 }));
+        Assert.Equal("E74E4B56010201000000000000000161016201630000" + "01" + "026B76" + "0200000000000000" + "03" + "0108" + "010A" + "06" + "0107", Convert.ToHexString(offer));
+        var wrote = KvMessageCodec.Encode(new KvWroteMessage(1, 2, [new ArrivalRun(3, 4, 5, 6, 7, 8)]));
+        Assert.Equal("E74E4B560103" + "0100000000000000" + "02" + "01" + "030405060708", Convert.ToHexString(wrote));
     }
 
     private static string Text(KvMessage message) => System.Text.Json.JsonSerializer.Serialize<object>(message);

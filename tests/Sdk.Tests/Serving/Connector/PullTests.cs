@@ -111,9 +111,9 @@ public sealed class PullTests
         where TSource : IKvLayout<TSource>
         where TTarget : IKvLayout<TTarget>
     {
-        await using var fleet = await ServingFleet<TSource, TTarget>.CreateAsync(backend, sourceTp, targetTp);
         for (var round = 0; round < 2; round++)
         {
+            await using var fleet = await ServingFleet<TSource, TTarget>.CreateAsync(backend, sourceTp, targetTp, checksums: round == 1);
             fleet.Pools.Fill(0, round);
             var own = fleet.Compute(5);
             var from = own[0].Blocks.ToArray();
@@ -135,6 +135,7 @@ public sealed class PullTests
                 var after = PoolBytes.Copy(fleet.Pools.Targets[rank]);
                 PoolBytes.Fill(fleet.Pools.Targets[rank], TestMemory.Poison);
                 PoolBytes.AssertEqual(fleet.Expect(rank, from, to), after);
+                fleet.AssertCompared(rank, round == 1, 5);
             }
             foreach (var offer in offers) await offer.WaitAsync().SoonAsync();
             await fleet.AssertAllEndedAsync();

@@ -197,9 +197,9 @@ public sealed class PushTests
         where TSource : IKvLayout<TSource>
         where TTarget : IKvLayout<TTarget>
     {
-        await using var fleet = await ServingFleet<TSource, TTarget>.CreateAsync(backend, sourceTp, targetTp);
         for (var round = 0; round < 2; round++)
         {
+            await using var fleet = await ServingFleet<TSource, TTarget>.CreateAsync(backend, sourceTp, targetTp, checksums: round == 1);
             fleet.Pools.Fill(0, round);
             var own = fleet.Compute(5);
             var receives = new List<KvReceive>();
@@ -228,6 +228,7 @@ public sealed class PushTests
                 Assert.Equal(Enumerable.Range(0, sourceTp).Select(source => (byte)source), received.Payloads.Select(payload => payload.Span[0]));
                 Assert.Equal(BlockState.Ready, receives[rank].Leases[0].State);
                 fleet.AssertHolds(rank, expected[rank]);
+                fleet.AssertCompared(rank, round == 1, 5);
                 receives[rank].Dispose();
             }
             await fleet.AssertAllEndedAsync();

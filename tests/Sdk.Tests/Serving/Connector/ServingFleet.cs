@@ -37,13 +37,14 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
     public List<BlockPool> TargetBlockPools => TargetGroups.ConvertAll(static groups => groups[0]);
 
     public static async Task<ServingFleet<TSource, TTarget>> CreateAsync(
-        Backend backend, int sourceTp = 1, int targetTp = 1, KvConnectorOptions? options = null, TimeProvider? time = null)
+        Backend backend, int sourceTp = 1, int targetTp = 1, KvConnectorOptions? options = null, TimeProvider? time = null, bool checksums = false, bool? sourceChecksums = null)
     {
         var fleet = new ServingFleet<TSource, TTarget>(await ReshardFleet<TSource, TTarget>.CreateAsync(backend, sourceTp, targetTp));
-        options ??= new KvConnectorOptions { CheckInterval = TimeSpan.FromMilliseconds(5), TimeProvider = time ?? TimeProvider.System };
+        KvConnectorOptions Options(bool checksums) =>
+            options ?? new KvConnectorOptions { CheckInterval = TimeSpan.FromMilliseconds(5), TimeProvider = time ?? TimeProvider.System, Checksums = checksums };
         foreach (var pool in fleet.Pools.Sources)
         {
-            var connector = KvConnector.Start(pool.Agent, options);
+            var connector = KvConnector.Start(pool.Agent, Options(sourceChecksums ?? checksums));
             var producer = new KvProducer<TSource>(connector, pool);
             foreach (var (source, _, remote) in fleet.Pools.Writes)
                 if (source == pool) producer.AddConsumer(remote);
@@ -53,7 +54,7 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
         }
         foreach (var pool in fleet.Pools.Targets)
         {
-            var connector = KvConnector.Start(pool.Agent, options);
+            var connector = KvConnector.Start(pool.Agent, Options(checksums));
             var blocks = Groups(pool, TargetBlocks, 2, time);
             var consumer = new KvConsumer<TTarget>(connector, pool, blocks);
             fleet.TargetConnectors.Add(connector);
@@ -92,6 +93,15 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
     public List<byte[]> Expect(int rank, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => Pools.Expect(Pools.Targets[rank], 0, from.ToArray(), to.ToArray()).Bytes;
 
     public void AssertHolds(int rank, List<byte[]> expected) => PoolBytes.AssertEqual(expected, PoolBytes.Copy(Pools.Targets[rank]));
+
+    /// <summary>What was handed over has been compared, all of it, if and only if that was wanted: one checksum of each layer of each block of each source rank.</summary>
+    public void AssertCompared(int rank, bool checksums, params ReadOnlySpan<int> blocks)
+    {
+        var expected = 0L;
+        for (var group = 0; group < blocks.Length; group++) expected += Sources[rank].Plans[group].Parts.Sum(static part => part.LayerCount) * blocks[group];
+        var compared = TargetConnectors[rank].Snapshot();
+        Assert.Equal((checksums ? expected : 0, 0), (compared.ChecksumsEqual, compared.ChecksumsDifferent));
+    }
 
     /// <summary>Nobody has anything of anybody any more.</summary>
     public async Task AssertAllEndedAsync()
