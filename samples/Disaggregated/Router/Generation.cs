@@ -208,7 +208,6 @@ internal sealed class Generation
     {
         if (IsComplete()) return; // more than was asked for is not the client's
         _answer.Add(token);
-        _tokens.Writer.TryWrite(token);
         var now = Stopwatch.GetTimestamp();
         if (_last == 0)
         {
@@ -217,6 +216,7 @@ internal sealed class Generation
         }
         else _router.Metrics.NextToken(Stopwatch.GetElapsedTime(_last, now));
         _last = now;
+        _tokens.Writer.TryWrite(token); // after it is counted: the client's part runs on this thread, and how long it takes is not ours
     }
 
     /// <summary>Whether the tokens themselves say that the answer is complete, even if its engine could not say so any more.</summary>

@@ -29,7 +29,7 @@ internal static class Rehearsal
             await PlayAsync(model, timeout, deadline.Token);
             logger.LogInformation("Warm after {Time} ms", (int)Stopwatch.GetElapsedTime(began).TotalMilliseconds);
         }
-        catch (Exception e) when (!cancellation.IsCancellationRequested && e is NixlException or InvalidOperationException or IOException or OperationCanceledException)
+        catch (Exception e) when (!cancellation.IsCancellationRequested && e is NixlException or InvalidOperationException or ArgumentException or IOException or OperationCanceledException)
         {
             logger.LogWarning("The way of a request could not be warmed up, so that the first one takes longer: {Problem}", e.Message);
         }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Nixl.Sdk.Samples.Disaggregated;
 
@@ -25,6 +26,29 @@ public sealed class RehearsalTests : ILogger
         await Rehearsal.RunAsync(model, TimeSpan.FromTicks(1), this, default);
         Assert.StartsWith("Warning: The way of a request could not be warmed up", Assert.Single(_lines), StringComparison.Ordinal);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Rehearsal.RunAsync(model, ServingBench.Soon, this, new CancellationToken(canceled: true)));
+    }
+
+    [SkippableFact]
+    public async Task A_model_that_has_no_room_for_it_starts_all_the_same()
+    {
+        Skip.IfNot(File.Exists(Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", "libnixlsdk.so")), "the native library is not built");
+        var folder = Directory.CreateTempSubdirectory("nixl-model-");
+        try
+        {
+            foreach (var file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "models", "kjv-bytes"))) File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            var config = Path.Combine(folder.FullName, "config.json");
+            var json = JsonNode.Parse(await File.ReadAllTextAsync(config))!;
+            json["max_position_embeddings"] = 32;
+            await File.WriteAllTextAsync(config, json.ToJsonString());
+            using var model = ModelHandle.Load(folder.FullName);
+            Assert.Equal(32, model.Config.MaxPositions);
+            await Rehearsal.RunAsync(model, ServingBench.Soon, this, default);
+            Assert.StartsWith("Warning: The way of a request could not be warmed up", Assert.Single(_lines), StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     IDisposable? ILogger.BeginScope<TState>(TState state) => null;
