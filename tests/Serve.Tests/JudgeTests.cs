@@ -49,6 +49,17 @@ public sealed class JudgeTests : IDisposable
     }
 
     [Fact]
+    public void A_run_in_which_almost_everything_is_refused_is_found()
+    {
+        Answer[] Answers(int done, int refused) =>
+            [.. Enumerable.Range(0, done).Select(_ => Right()), .. Enumerable.Range(0, refused).Select(_ => new Answer(_prompt, 0) { Outcome = Outcome.Refused, Code = "no_engine" })];
+        Assert.Null(AnswerJudge.TooFew(Answers(8, 900), TimeSpan.FromSeconds(15)));
+        Assert.Contains("only 7 of 907", AnswerJudge.TooFew(Answers(7, 900), TimeSpan.FromSeconds(15)), StringComparison.Ordinal);
+        Assert.NotNull(AnswerJudge.TooFew(Answers(59, 0), TimeSpan.FromMinutes(2)));
+        Assert.NotNull(AnswerJudge.TooFew([], TimeSpan.FromSeconds(1)));
+    }
+
+    [Fact]
     public void Counters_have_to_be_what_clients_saw_as_far_as_they_saw_it()
     {
         Answer[] answers = [Right(), Right(), new(_prompt, 0) { Outcome = Outcome.Refused, Code = "full" }];

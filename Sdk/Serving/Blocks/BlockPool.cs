@@ -13,12 +13,16 @@ namespace Nixl.Sdk.Serving;
 /// </remarks>
 public sealed partial class BlockPool : IDisposable
 {
+    /// <summary>Exits that are remembered. A life that has ended does not come again: who still has its connection asks it within seconds of its end or not at
+    /// all, and a grant to one that is forgotten is quarantined until its exit is told once more.</summary>
+    internal const int ExitsKept = 4096;
+
     private readonly TimeProvider _time;
     private readonly long _lifetime;
     private readonly long _extension;
     private readonly Dictionary<ulong, LeaseGrant> _grants = []; // the open ones
     private readonly HashSet<BlockLease> _expired = []; // not given up, and not yet named by ExpireGrants
-    private readonly HashSet<PeerIdentity> _exited = []; // one for each life that has ended: none comes again
+    private readonly RecentSet<PeerIdentity> _exited = new(ExitsKept);
     private readonly long[] _refused = new long[(int)LeaseAnswer.Malformed + 1];
     private long _sequence;
     private long _hits;

@@ -39,7 +39,7 @@ public sealed partial class KvConnector
                 var now = Agent.Runtime.FindPeer(peer.Name, peer.Incarnation);
                 if (now is not { State: PeerState.Connected or PeerState.Suspect })
                 {
-                    if (IsDisposed || _exited.ContainsKey(peer) || (now is not null && PeerProcess.IsGone(now))) break; // nobody will hear it
+                    if (IsDisposed || HasExited(peer) || (now is not null && PeerProcess.IsGone(now))) break; // nobody will hear it
                 }
                 else if (await TrySendAsync(now, message, left).ConfigureAwait(false))
                 {

@@ -12,7 +12,7 @@ public sealed partial class KvConnector
     public int PeerExited(PeerIdentity peer)
     {
         var ended = 0;
-        _exited.TryAdd(peer, 0);
+        lock (_exited) _exited.Add(peer);
         Interlocked.MemoryBarrier(); // see Given
         foreach (var link in _given.Values)
         {

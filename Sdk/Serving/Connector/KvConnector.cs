@@ -17,7 +17,7 @@ namespace Nixl.Sdk.Serving;
 ///                                       ├─ cancel ──→ the access that we hold
 ///                                       └─ anything else ──→ OtherNotification
 /// </code>
-/// <para>Thread-safe. No code of users runs under a lock or on the dispatcher.</para>
+/// <para>Thread-safe. No code of users runs under a lock, and none on the dispatcher but listeners of the meter and of the spans.</para>
 /// <para>Nobody else may read the agent's notifications while it runs: <see cref="NixlAgent.ReadNotificationsAsync"/> and
 /// <see cref="NixlAgent.TryReadNotification"/> would take its messages away.</para>
 /// </remarks>
@@ -27,7 +27,7 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
     private readonly ConcurrentDictionary<ulong, KvLink> _given = new();
     private readonly ConcurrentDictionary<(PeerIdentity Giver, ulong Id), KvHeld> _held = new();
     private readonly ConcurrentDictionary<(KvMessageKind Kind, string Pool), IKvRole> _roles = new();
-    private readonly ConcurrentDictionary<PeerIdentity, byte> _exited = new(); // one for each exit that somebody has told
+    private readonly RecentSet<PeerIdentity> _exited = new(BlockPool.ExitsKept); // that somebody has told; locked by itself
     private readonly ConcurrentDictionary<Task, byte> _sending = new();
     private readonly PeerShares _open;
     private readonly PeerShares _waiting;
@@ -152,7 +152,7 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
         _given.TryAdd(link.Id, link);
         // Who disposes, or knows of an exit, says so first and looks through the table then: one of the two sees the other.
         Interlocked.MemoryBarrier();
-        if (!IsDisposed && !_exited.ContainsKey(link.Identity)) return;
+        if (!IsDisposed && !HasExited(link.Identity)) return;
         NeverSent(link);
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         ThrowIfExited(link.Peer);
@@ -161,7 +161,12 @@ public sealed partial class KvConnector : IAsyncDisposable, IDisposable
     /// <exception cref="KvHandoverException">The peer has exited.</exception>
     internal void ThrowIfExited(RemoteAgent peer)
     {
-        if (_exited.ContainsKey(PeerIdentity.Of(peer))) throw Lost(peer, null, "has exited");
+        if (HasExited(PeerIdentity.Of(peer))) throw Lost(peer, null, "has exited");
+    }
+
+    private bool HasExited(PeerIdentity peer)
+    {
+        lock (_exited) return _exited.Contains(peer);
     }
 
     /// <summary>An access of which no peer was ever told.</summary>

@@ -21,7 +21,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 internal sealed class Generation
 {
     private const int MostFruitless = 8;
-    private static readonly TimeSpan Wait = TimeSpan.FromMilliseconds(250), SuspectPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Wait = TimeSpan.FromMilliseconds(250);
 
     private readonly RouterContext _router;
     private readonly string _id;
@@ -231,7 +231,7 @@ internal sealed class Generation
 
     /// <summary>An engine whose connection broke, or that was slow to say how it is, is mostly there again within the second.</summary>
     private bool MayComeBack(Worker[] workers, List<EngineRefusedException> refusals) =>
-        refusals.Count == 0 && Stopwatch.GetElapsedTime(_start) < SuspectPatience && Array.Exists(workers, worker => worker is { Decodes: true, State: WorkerState.Suspect });
+        refusals.Count == 0 && Stopwatch.GetElapsedTime(_start) < _router.Options.SuspectPatience && Array.Exists(workers, worker => worker is { Decodes: true, State: WorkerState.Suspect });
 
     private ApiException Refusal(List<EngineRefusedException> refusals)
     {

@@ -26,5 +26,8 @@ internal sealed record RouterOptions
     /// <summary>How long an engine may be silent before it counts as dead.</summary>
     public TimeSpan DeadAfter { get; init; } = TimeSpan.FromSeconds(6);
 
+    /// <summary>How long after it has come a request waits for an engine that is suspect, if there is no other.</summary>
+    public TimeSpan SuspectPatience { get; init; } = TimeSpan.FromSeconds(2);
+
     public bool Verbose { get; init; }
 }

@@ -23,6 +23,21 @@ public sealed class ServingFaultTests
     }
 
     [Fact]
+    public void Exits_are_remembered_in_bounded_memory_the_newest_ones_for_certain()
+    {
+        using var pool = new BlockPool(2);
+        using var lease = pool.TryReserve(1)!;
+        lease.Expect(ServingPlans.OneRank, 1);
+        pool.PeerExited(Prefill);
+        for (ulong incarnation = 2; incarnation <= BlockPool.ExitsKept; incarnation++) pool.PeerExited(Prefill with { Incarnation = incarnation });
+        Assert.Throws<InvalidOperationException>(() => lease.GrantRead(Prefill));
+        pool.PeerExited(Prefill with { Incarnation = BlockPool.ExitsKept + 1 });
+        lease.GrantWrite(Prefill); // nothing of the first one is kept any more
+        Assert.Throws<InvalidOperationException>(() => lease.GrantWrite(Prefill with { Incarnation = 2 }));
+        Assert.Equal(1, pool.PeerExited(Prefill)); // told once more, it ends what was granted meanwhile
+    }
+
+    [Fact]
     public void Nobody_is_granted_nothing()
     {
         using var pool = new BlockPool(1);

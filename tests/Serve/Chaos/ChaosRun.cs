@@ -68,6 +68,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         await ProbeAsync("before", _options.Seed + 1);
         var before = Figures();
         using var stop = new CancellationTokenSource();
+        var began = CompletionClient.Now;
         var load = _load.RunAsync(stop.Token);
         try
         {
@@ -79,6 +80,9 @@ internal sealed class ChaosRun : IAsyncDisposable
         }
         Say("the load ends");
         await load.WaitAsync(cancellation); // each request has a deadline of its own
+        Answer[] underChaos = [.. _load.Answers.Where(answer => answer.Started >= began)];
+        Say($"{underChaos.Count(answer => answer.Outcome == Outcome.Done)} of {underChaos.Length} requests were answered");
+        if (AnswerJudge.TooFew(underChaos, _options.Duration) is { } few) _problems.Add(few);
         await BringBackAsync(cancellation);
         if (!await _cluster.WaitUntilReadyAsync(_options.Recovery, cancellation)) _problems.Add($"not all engines were ready and connected {_options.Recovery.TotalSeconds} s after the last outage");
         var (settled, held) = await SettleCheck.WaitAsync(_cluster, _options.Settling, cancellation);
