@@ -32,6 +32,12 @@ bool same_address(const ::sockaddr_storage& a, const ::sockaddr* b, ::socklen_t 
     return false;
 }
 
+bool leads_to(int fd, const ::sockaddr* peer, ::socklen_t length) noexcept {
+    ::sockaddr_storage other{};
+    ::socklen_t size = sizeof other;
+    return ::getpeername(fd, reinterpret_cast<::sockaddr*>(&other), &size) == 0 && same_address(other, peer, length);
+}
+
 struct folder_closer {
     void operator()(::DIR* d) const noexcept { (void)::closedir(d); }
 };
@@ -50,12 +56,14 @@ size_t cut_streams_to(const ::sockaddr* peer, ::socklen_t length) noexcept {
         if (std::from_chars(name.data(), name.data() + name.size(), fd).ec != std::errc{}) {
             continue;
         }
+        // Nothing but what is meant is duplicated: to close a second descriptor of a file ends all locks (fcntl) that
+        // the host has on it.
+        if (!leads_to(fd, peer, length)) {
+            continue;
+        }
         // A duplicate: what is looked at stays what is cut, whatever other threads close and open meanwhile.
         const control::unique_fd kept(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-        ::sockaddr_storage other{};
-        ::socklen_t size = sizeof other;
-        if (kept && ::getpeername(kept.get(), reinterpret_cast<::sockaddr*>(&other), &size) == 0 &&
-            same_address(other, peer, length) && ::shutdown(kept.get(), SHUT_RDWR) == 0) {
+        if (kept && leads_to(kept.get(), peer, length) && ::shutdown(kept.get(), SHUT_RDWR) == 0) {
             ++cut;
         }
     }
