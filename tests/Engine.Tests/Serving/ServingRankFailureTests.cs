@@ -7,7 +7,7 @@ public sealed class ServingRankFailureTests
 {
     [Theory]
     [InlineData(12, false)]
-    [InlineData(4, true)]
+    [InlineData(8, true)]
     public async Task The_answer_comes_from_elsewhere_and_the_memory_stays_until_the_last_rank_has_left_it(int timeout, bool hangsForEver)
     {
         await using var bench = new ServingBench();

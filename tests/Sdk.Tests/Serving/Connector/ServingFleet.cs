@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Nixl.Sdk.Serving;
 using Nixl.Sdk.Tests.Pools;
 using Nixl.Sdk.Tests.Support;
@@ -114,7 +115,14 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var connector in SourceConnectors.Concat(TargetConnectors)) await connector.DisposeAsync().SoonAsync();
+        foreach (var connector in SourceConnectors.Concat(TargetConnectors))
+        {
+            var ending = connector.DisposeAsync().AsTask();
+            // What is still being sent or stopped is waited for by the test's clock, which nobody else moves any more.
+            if (connector.Options.TimeProvider is FakeTimeProvider clock)
+                await Deadlines.UntilAsync(() => { clock.Advance(connector.Options.CheckInterval); return ending.IsCompleted; }, "the connector has ended");
+            await ending.SoonAsync();
+        }
         foreach (var pool in SourceGroups.Concat(TargetGroups).SelectMany(static groups => groups)) pool.Dispose();
         await Pools.DisposeAsync();
     }
