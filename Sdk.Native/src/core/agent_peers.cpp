@@ -24,6 +24,17 @@ void append_reason(std::string& reason, const char* transport, std::string_view 
     reason += text;
 }
 
+// State and reason change together: whoever sees the state may ask for its reason. Without one the last reason stays.
+void enter(agent_peer& p, nixl_peer_state_t state, std::string_view reason) noexcept {
+    const auto text = p.text_lock();
+    try {
+        if (!reason.empty())
+            p.reason = reason;
+    } catch (...) { // only the explanation is lost
+    }
+    p.state.store(state);
+}
+
 template <std::size_t N>
 void copy_text(char (&to)[N], std::string_view from) noexcept {
     const std::size_t n = std::min(from.size(), N - 1);
@@ -226,13 +237,7 @@ void agent::peer_changed(peer& base, nixl_peer_state_t state, const std::string&
         const std::lock_guard lock(peers_mutex_);
         if (p.connecting || is_final(p.state.load()) || p.state.load() == state)
             return;
-        p.state.store(state);
-        const auto text = p.text_lock();
-        try {
-            if (state != NIXL_PEER_CONNECTED && !reason.empty())
-                p.reason = reason;
-        } catch (...) {
-        }
+        enter(p, state, state != NIXL_PEER_CONNECTED ? std::string_view(reason) : std::string_view());
     }
     report_peer_state(p, state == NIXL_PEER_SUSPECT        ? NIXL_ERR_SUSPECT_PEER
                          : state == NIXL_PEER_DISCONNECTED ? NIXL_ERR_REMOTE_DISCONNECT
@@ -261,14 +266,8 @@ void agent::make_final(agent_peer& p, nixl_peer_state_t state, const failure& wh
         const std::lock_guard lock(peers_mutex_);
         gone_before = is_final(p.state.load());
         was_connecting = p.connecting;
-        if (!was_connecting) {
-            p.state.store(state);
-            const auto text = p.text_lock();
-            try {
-                p.reason = why.text;
-            } catch (...) {
-            }
-        }
+        if (!was_connecting)
+            enter(p, state, why.text);
     }
     if (was_connecting)
         finish_connect(p, state, why);
@@ -313,7 +312,6 @@ failure agent::peer_info(uint64_t id, nixl_peer_info_t& info) const {
     info = {};
     copy_text(info.name, p->name());
     info.incarnation = p->incarnation();
-    info.state = p->state.load();
     info.regions = p->metadata()->regions.size();
     info.in_flight_operations = p->in_flight_operations.load();
     info.in_flight_bytes = p->in_flight_bytes.load();
@@ -324,6 +322,7 @@ failure agent::peer_info(uint64_t id, nixl_peer_info_t& info) const {
         described = t->describe();
     info.transport = t != nullptr ? t->kind() : NIXL_TRANSPORT_NONE;
     const auto text = p->text_lock();
+    info.state = p->state.load();
     copy_text(info.transport_version, p->transport_version.empty() ? described.library : p->transport_version);
     copy_text(info.provider, p->provider.empty() ? described.provider : p->provider);
     copy_text(info.reason, p->reason);
