@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Nixl.Sdk.Diagnostics;
+
 namespace Nixl.Sdk.Serving;
 
 /// <summary>The consumer's side of a pull: READs of what every rank of the source has offered.</summary>

@@ -50,8 +50,8 @@ internal sealed class EngineExits(Uri router) : IAsyncDisposable
                 _exits.Add(engine);
             }
         }
-        if (engine is null) await TryTellAsync($"/workers/{name}/exited?process={process}", null, cancellation);
-        else if (!await TryTellAsync(PathOf(engine), engine, cancellation)) Tell(engine);
+        var path = engine is null ? $"/workers/{name}/exited?process={process}" : PathOf(engine);
+        if (!await TryTellAsync(path, engine, cancellation)) Tell(path, engine);
     }
 
     /// <summary>The router was started anew.</summary>
@@ -59,7 +59,7 @@ internal sealed class EngineExits(Uri router) : IAsyncDisposable
     {
         EngineAnnouncement[] exits;
         lock (_lock) exits = [.. _exits];
-        foreach (var engine in exits) Tell(engine);
+        foreach (var engine in exits) Tell(PathOf(engine), engine);
     }
 
     public async ValueTask DisposeAsync()
@@ -74,30 +74,30 @@ internal sealed class EngineExits(Uri router) : IAsyncDisposable
 
     private static string PathOf(EngineAnnouncement engine) => $"/workers/{engine.Name}/exited";
 
-    private void Tell(EngineAnnouncement engine)
+    private void Tell(string path, EngineAnnouncement? engine)
     {
         lock (_lock)
         {
             if (_stop.IsCancellationRequested) return;
             _telling.RemoveAll(task => task.IsCompleted);
-            _telling.Add(Task.Run(() => TellAsync(engine)));
+            _telling.Add(Task.Run(() => TellAsync(path, engine)));
         }
     }
 
-    private async Task TellAsync(EngineAnnouncement engine)
+    private async Task TellAsync(string path, EngineAnnouncement? engine)
     {
-        while (!_stop.IsCancellationRequested && !await TryTellAsync(PathOf(engine), engine, _stop.Token))
+        while (!_stop.IsCancellationRequested && !await TryTellAsync(path, engine, _stop.Token))
             await Task.Delay(Pause, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <returns>False if the router did not answer.</returns>
+    /// <returns>False if the router did not answer, or failed at it.</returns>
     private async Task<bool> TryTellAsync(string path, EngineAnnouncement? engine, CancellationToken cancellation)
     {
         using HttpContent body = engine is null ? new StringContent("", null, "application/json") : JsonContent.Create(engine, ContractJson.Default.EngineAnnouncement);
         try
         {
             using var answer = await _http.PostAsync(new Uri(router, path), body, cancellation);
-            return true;
+            return (int)answer.StatusCode < 500;
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
         {

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Nixl.Sdk.Samples.Disaggregated;
 
 namespace Nixl.Sdk.Engine.Tests.Router;
@@ -45,6 +47,19 @@ public sealed class RouterRestartTests
         exits.RouterIsNew();
         await cluster.AddAsync(late);
         await Wait.UntilAsync(() => late.Exited.Contains(gone.Engine.Incarnation), "it has heard of the exit");
+    }
+
+    [Fact]
+    public async Task An_end_is_told_until_a_router_has_taken_it_also_of_an_engine_that_never_said_who_it_is()
+    {
+        var asked = 0;
+        await using var router = WebApplication.CreateSlimBuilder().Build();
+        router.Urls.Add("http://127.0.0.1:0");
+        router.MapPost("/workers/prefill-0/exited", (int process) => Results.StatusCode(process == 4711 && Interlocked.Increment(ref asked) == 3 ? 204 : 500));
+        await router.StartAsync();
+        await using var exits = new EngineExits(new Uri(router.Urls.First()));
+        await exits.ExitedAsync("prefill-0", 4711, CancellationToken.None);
+        await Wait.UntilAsync(() => Volatile.Read(ref asked) == 3, "the end is told again after a failure");
     }
 
     [Fact]

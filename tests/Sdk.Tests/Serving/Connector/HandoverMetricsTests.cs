@@ -79,14 +79,7 @@ public sealed class HandoverMetricsTests
         {
             if (instrument.StartsWith("nixl.kv.", StringComparison.Ordinal) && tags.Contains(name)) throw new InvalidOperationException("a listener that fails");
         });
-        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], new KvRequest("r", new KvRequestBlocks(3)));
-        await using var push = await fleet.NextAsync();
-        using var own = fleet.Compute(3)[0];
-        push.Accept(own);
-        await push.WriteAsync();
-        await push.CompleteAsync();
-        await receive.WaitAsync().SoonAsync();
-        await fleet.AssertAllEndedAsync();
+        await fleet.PushAsync();
     }
 
     [Fact]

@@ -92,14 +92,7 @@ public sealed class HandoverSpanTests
         };
         ActivitySource.AddActivityListener(throwing);
         await using var fleet = await Fleet.CreateAsync(Backend.Local);
-        using var receive = await fleet.Consumers[0].RequestAsync(fleet.Sources[0], new KvRequest("r", new KvRequestBlocks(3)));
-        await using var push = await fleet.NextAsync();
-        using var own = fleet.Compute(3)[0];
-        push.Accept(own);
-        await push.WriteAsync();
-        await push.CompleteAsync();
-        await receive.WaitAsync().SoonAsync();
-        await fleet.AssertAllEndedAsync();
+        await fleet.PushAsync();
     }
 
     [Fact]

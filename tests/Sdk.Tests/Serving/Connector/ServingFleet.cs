@@ -90,6 +90,19 @@ internal sealed class ServingFleet<TSource, TTarget> : IAsyncDisposable
         throw new InvalidOperationException("no request");
     }
 
+    /// <summary>A whole push of three blocks from the first source rank to the first target rank, until nobody has anything any more.</summary>
+    public async Task PushAsync()
+    {
+        using var receive = await Consumers[0].RequestAsync(Sources[0], new KvRequest("r", new KvRequestBlocks(3)));
+        await using var push = await NextAsync();
+        using var own = Compute(3)[0];
+        push.Accept(own);
+        await push.WriteAsync();
+        await push.CompleteAsync();
+        await receive.WaitAsync().SoonAsync();
+        await AssertAllEndedAsync();
+    }
+
     /// <summary>What a target rank must hold: only blocks that were moved differ from what it holds now.</summary>
     public List<byte[]> Expect(int rank, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => Pools.Expect(Pools.Targets[rank], 0, from.ToArray(), to.ToArray()).Bytes;
 
