@@ -6,6 +6,7 @@ internal static class ContractCheck
     /// <summary>The most tokens of a prompt, or of an answer, that are passed on at all.</summary>
     internal const int TokenLimit = 128 * 1024;
 
+    private const string WrongTimeout = "timeoutSeconds must be more than 0 and at most 86400.";
     private const int NameLimit = 64, IdLimit = 128, RankLimit = 8, PrefillLimit = 64, HostLimit = 253;
 
     /// <summary>Why it is none; null if it is.</summary>
@@ -18,7 +19,17 @@ internal static class ContractCheck
         _ when request.Emitted.Length >= request.MaxTokens => $"emitted has {request.Emitted.Length} tokens, and no more than maxTokens, {request.MaxTokens}, are wanted: nothing is left to do.",
         { Prefill: null } or { Prefill.Length: > PrefillLimit } => $"prefill must be an array of at most {PrefillLimit} names.",
         _ when request.Prefill.Any(name => !IsName(name)) => "prefill must have names of engines.",
-        { TimeoutSeconds: not (> 0 and <= 86_400) } => "timeoutSeconds must be more than 0 and at most 86400.",
+        { Ahead: null or { Length: > IdLimit } } => $"ahead must have at most {IdLimit} characters.",
+        { TimeoutSeconds: not (> 0 and <= 86_400) } => WrongTimeout,
+        _ => null,
+    };
+
+    /// <inheritdoc cref="WhyNot(GenerateRequest)"/>
+    internal static string? WhyNot(PrefillRequest request) => request switch
+    {
+        { Name: null or "" } or { Name.Length: > IdLimit } => $"name must have 1 to {IdLimit} characters.",
+        { Prompt: null or [] } or { Prompt.Length: > TokenLimit } => $"prompt must have 1 to {TokenLimit} tokens.",
+        { TimeoutSeconds: not (> 0 and <= 86_400) } => WrongTimeout,
         _ => null,
     };
 

@@ -13,6 +13,8 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 ///                                              204; 404 it is not known (without a body), or still answers
 /// router → engine   POST   /engine/generate    GenerateRequest → 200 application/x-ndjson, an EngineEvent a line; closing the connection aborts it
 ///                                              400 it can never be answered, 429 full, 503 not ready: {"error": "…"}
+/// router → engine   POST   /engine/prefill     PrefillRequest to a prefill engine → 200 application/x-ndjson: "first", or "failed"; ends when the decode engine
+///                                              has asked. Closing the connection before gives the prompt up. 400, 429, 503 as above
 /// router → engine   PUT    /engine/peers       EngineAnnouncement[], the whole list
 /// router → engine   POST   /engine/exited      EngineAnnouncement of an engine whose process has ended: what it could touch is free
 /// router → engine   GET    /engine/status      EngineStatus
@@ -26,6 +28,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 [JsonSerializable(typeof(EngineAnnouncement))]
 [JsonSerializable(typeof(EngineAnnouncement[]))]
 [JsonSerializable(typeof(GenerateRequest))]
+[JsonSerializable(typeof(PrefillRequest))]
 [JsonSerializable(typeof(EngineEvent))]
 [JsonSerializable(typeof(EngineStatus))]
 internal sealed partial class ContractJson : JsonSerializerContext;

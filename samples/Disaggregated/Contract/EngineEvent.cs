@@ -11,6 +11,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 [JsonDerivedType(typeof(FailoverEvent), "failover")]
 [JsonDerivedType(typeof(LayerEvent), "layer")]
 [JsonDerivedType(typeof(ArrivedEvent), "arrived")]
+[JsonDerivedType(typeof(FirstTokenEvent), "first")]
 [JsonDerivedType(typeof(TokenEvent), "token")]
 [JsonDerivedType(typeof(FinishedEvent), "finished")]
 [JsonDerivedType(typeof(FailedEvent), "failed")]
@@ -54,6 +55,9 @@ internal sealed record ArrivedEvent(double At, long Bytes, double PrefillQueuedM
     /// <summary>How long any bytes were on their way: the transfer without the time in which it waited for the next layer.</summary>
     public double MovingMs { get; init; }
 }
+
+/// <summary>The prefill engine has computed the prompt: the token that follows it. The decode engine tells the same one when it has the cache.</summary>
+internal sealed record FirstTokenEvent(double At, int Token) : EngineEvent(At);
 
 /// <summary>A token of the answer.</summary>
 /// <param name="At"><inheritdoc cref="EngineEvent" path="/param[@name='At']"/></param>

@@ -12,6 +12,9 @@ internal sealed record GenerateRequest(string Id, int[] Prompt, int MaxTokens)
     /// <summary>Prefill engines to ask, the best first. None: the engine computes the prompt itself.</summary>
     public string[] Prefill { get; set; } = [];
 
+    /// <summary>Under which name the first of <see cref="Prefill"/> was sent the prompt already (<see cref="PrefillRequest"/>); empty: it was not.</summary>
+    public string Ahead { get; set; } = "";
+
     /// <summary>When it fails if it has not ended, from now.</summary>
     public double TimeoutSeconds { get; set; } = 120;
 }

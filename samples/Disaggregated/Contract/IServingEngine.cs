@@ -14,6 +14,16 @@ internal interface IServingEngine : IAsyncDisposable
     IAsyncEnumerable<EngineEvent> GenerateAsync(GenerateRequest request, CancellationToken cancellation);
 
     /// <summary>
+    /// Computes a prompt for which a decode engine is about to ask: a <see cref="FirstTokenEvent"/>, or a <see cref="FailedEvent"/>. Ends when the decode
+    /// engine has asked: then the prompt is its own.
+    /// </summary>
+    /// <param name="request">The prompt.</param>
+    /// <param name="cancellation">The router does not want it any more: it is given up unless the decode engine has asked.</param>
+    /// <exception cref="ArgumentException">It can never be computed. Thrown before the first event.</exception>
+    /// <exception cref="EngineBusyException">Not now. Thrown before the first event.</exception>
+    IAsyncEnumerable<EngineEvent> PrefillAsync(PrefillRequest request, CancellationToken cancellation);
+
+    /// <summary>
     /// The other engines as they should be known from now on; the whole list each time. Connections are made and dropped in the background, with
     /// back-off; an engine with another incarnation is another engine.
     /// </summary>

@@ -13,6 +13,7 @@ internal sealed class EngineRoutes(IServingEngine engine, ILogger logger)
     internal void Map(IEndpointRouteBuilder routes)
     {
         routes.MapPost("/engine/generate", GenerateAsync);
+        routes.MapPost("/engine/prefill", PrefillAsync);
         routes.MapPut("/engine/peers", SetPeersAsync);
         routes.MapPost("/engine/exited", ExitedAsync);
         routes.MapPost("/engine/drain", DrainAsync);
@@ -23,20 +24,28 @@ internal sealed class EngineRoutes(IServingEngine engine, ILogger logger)
     private async Task GenerateAsync(HttpContext context)
     {
         if (await context.ReadBodyAsync(ContractJson.Default.GenerateRequest) is not { } request) return;
-        if (ContractCheck.WhyNot(request) is { } why)
-        {
-            await context.RefuseAsync(StatusCodes.Status400BadRequest, why);
-            return;
-        }
-        // The connection is the request's life: when it closes, the engine aborts the request.
-        var events = engine.GenerateAsync(request, context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
+        if (ContractCheck.WhyNot(request) is { } why) await context.RefuseAsync(StatusCodes.Status400BadRequest, why);
+        else await AnswerAsync(context, request.Id, engine.GenerateAsync(request, context.RequestAborted));
+    }
+
+    private async Task PrefillAsync(HttpContext context)
+    {
+        if (await context.ReadBodyAsync(ContractJson.Default.PrefillRequest) is not { } request) return;
+        if (ContractCheck.WhyNot(request) is { } why) await context.RefuseAsync(StatusCodes.Status400BadRequest, why);
+        else await AnswerAsync(context, request.Name, engine.PrefillAsync(request, context.RequestAborted));
+    }
+
+    /// <summary>The connection is the request's life: when it closes, the engine aborts the request.</summary>
+    private async Task AnswerAsync(HttpContext context, string id, IAsyncEnumerable<EngineEvent> answer)
+    {
+        var events = answer.GetAsyncEnumerator(context.RequestAborted);
         try
         {
-            if (await FirstAsync(context, events)) await StreamAsync(context, request.Id, events);
+            if (await FirstAsync(context, events)) await StreamAsync(context, id, events);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            logger.LogInformation("{Request}: the client is gone", request.Id);
+            logger.LogInformation("{Request}: the client is gone", id);
         }
         finally
         {

@@ -166,12 +166,14 @@ internal sealed class Generation
             Prefill = [.. choice.Prefill.Select(prefill => prefill.Name)],
             TimeoutSeconds = Math.Max(0.01, remaining.TotalSeconds),
         };
+        await using var ahead = SendAhead(choice, request, attempt.Token);
         _trace.Sent(worker.Name);
         try
         {
             using var answer = await worker.Client.BeginAsync(request, attempt.Token);
             _taken.TrySetResult();
             worker.Prefixes.Add(choice.Hashes);
+            var isFirst = true;
             await foreach (var happened in EngineClient.ReadEventsAsync(answer, attempt.Token))
             {
                 _trace.On(happened);
@@ -179,7 +181,20 @@ internal sealed class Generation
                 switch (happened)
                 {
                     case ReservedEvent reserved when request.Emitted.Length == 0: CachedTokens = reserved.CachedTokens; break;
-                    case FailoverEvent failover: PrefillFailedOver(failover); break;
+                    case PrefillEvent place:
+                        worker.AsksElsewhere = place.Engine != worker.Name;
+                        if (place.Engine != request.Prefill.FirstOrDefault()) ahead?.GiveUp();
+                        break;
+                    case FailoverEvent failover:
+                        ahead?.GiveUp();
+                        PrefillFailedOver(failover);
+                        break;
+                    case TokenEvent token when isFirst && ahead is not null:
+                        isFirst = false;
+                        var known = await ahead.SettleAsync();
+                        if (known is null) Take(token.Token);
+                        else if (known != token.Token) return $"its first token is {token.Token}, and the client has {known} from {request.Prefill[0]}";
+                        break;
                     case TokenEvent token: Take(token.Token); break;
                     case FinishedEvent finished:
                         _finish = finished.Reason;
@@ -204,7 +219,19 @@ internal sealed class Generation
         }
     }
 
-    private void Take(int token)
+    /// <summary>Sends the prompt to the prefill engine that the decode engine will ask, if that can be known. Not after a fail-over: the client has a first token.</summary>
+    private PromptAhead? SendAhead(WorkerChoice choice, GenerateRequest request, CancellationToken cancellation)
+    {
+        if (!_router.Options.SendsAhead || _answer.Count > 0 || choice.Asked(_prompt.Length) is not { } prefill) return null;
+        request.Ahead = request.Id;
+        return new PromptAhead(prefill.Client, new PrefillRequest(request.Ahead, _prompt) { TimeoutSeconds = request.TimeoutSeconds }, first =>
+        {
+            _trace.On(first);
+            Take(first.Token, from: EngineRole.Prefill);
+        }, _router.Logger, cancellation);
+    }
+
+    private void Take(int token, EngineRole from = EngineRole.Decode)
     {
         if (IsComplete()) return; // more than was asked for is not the client's
         _answer.Add(token);
@@ -212,7 +239,7 @@ internal sealed class Generation
         if (_last == 0)
         {
             _router.Admission.FirstToken();
-            _router.Metrics.FirstToken(Stopwatch.GetElapsedTime(_start, now));
+            _router.Metrics.FirstToken(Stopwatch.GetElapsedTime(_start, now), from);
         }
         else _router.Metrics.NextToken(Stopwatch.GetElapsedTime(_last, now));
         _last = now;

@@ -6,7 +6,7 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 internal sealed class RouterMetrics
 {
     private readonly CollectorRegistry _registry = Metrics.NewCustomRegistry();
-    private readonly Counter _requests, _refusals, _failovers, _promptTokens, _tokens;
+    private readonly Counter _requests, _refusals, _failovers, _promptTokens, _tokens, _firstTokens;
     private readonly Histogram _firstToken, _interToken;
     private readonly Gauge _inFlight, _up, _queue, _blocks, _quarantined, _linkBytes, _prefills;
     private long _failoverCount;
@@ -20,6 +20,8 @@ internal sealed class RouterMetrics
         _failovers = factory.CreateCounter("nixl_router_failovers_total", "Engines that failed in the middle of a request, which went on with another one.", "role");
         _promptTokens = factory.CreateCounter("nixl_router_prompt_tokens_total", "Tokens of prompts.");
         _tokens = factory.CreateCounter("nixl_router_generated_tokens_total", "Tokens of answers.");
+        _firstTokens = factory.CreateCounter(
+            "nixl_router_first_tokens_total", "First tokens by who told them: the prefill engine to which the prompt was sent ahead, or the decode engine.", "from");
         _firstToken = factory.CreateHistogram("nixl_router_time_to_first_token_seconds", "From the request to the first token.",
             new HistogramConfiguration { Buckets = Histogram.ExponentialBuckets(0.005, 2, 14) });
         _interToken = factory.CreateHistogram("nixl_router_inter_token_seconds", "From one token to the next.",
@@ -50,9 +52,10 @@ internal sealed class RouterMetrics
         _failovers.WithLabels(role).Inc();
     }
 
-    internal void FirstToken(TimeSpan after)
+    internal void FirstToken(TimeSpan after, EngineRole from)
     {
         _tokens.Inc();
+        _firstTokens.WithLabels(NameOf(from)).Inc();
         _firstToken.Observe(after.TotalSeconds);
     }
 
@@ -79,7 +82,9 @@ internal sealed class RouterMetrics
         foreach (var labels in gauge.GetAllLabelValues().ToArray()) if (!which(labels)) gauge.RemoveLabelled(labels);
     }
 
-    private static string RoleOf(Worker worker) => worker.Announcement.Role.ToString().ToLowerInvariant();
+    private static string RoleOf(Worker worker) => NameOf(worker.Announcement.Role);
+
+    private static string NameOf(EngineRole role) => role.ToString().ToLowerInvariant();
 
     private void Set(Worker worker)
     {

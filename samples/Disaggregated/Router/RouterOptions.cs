@@ -29,5 +29,8 @@ internal sealed record RouterOptions
     /// <summary>How long after it has come a request waits for an engine that is suspect, if there is no other.</summary>
     public TimeSpan SuspectPatience { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Whether a prompt is sent to the prefill engine at the same time as the request to the decode engine that will ask for it.</summary>
+    public bool SendsAhead { get; init; } = true;
+
     public bool Verbose { get; init; }
 }

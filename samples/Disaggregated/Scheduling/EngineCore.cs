@@ -136,6 +136,7 @@ internal sealed class EngineCore : IDisposable
         if (schedule.Chunks.Count > 0)
         {
             _batch.Clear();
+            foreach (var chunk in schedule.Chunks) _blocks.Clean(chunk.Sequence, chunk.Sequence.ComputedTokens + chunk.Tokens);
             int[] rows = [.. schedule.Chunks.Select(chunk => _batch.Add(
                 chunk.Sequence.Tokens.Slice(chunk.Sequence.ComputedTokens, chunk.Tokens), chunk.Sequence.ComputedTokens, chunk.Sequence.BlockTables,
                 wantsLogits: chunk.Tokens == chunk.Sequence.PendingTokens))];

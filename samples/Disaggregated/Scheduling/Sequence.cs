@@ -72,6 +72,9 @@ internal sealed class Sequence
     /// <summary>Blocks whose content was published, from the first on.</summary>
     internal int PublishedBlocks { get; set; }
 
+    /// <summary>Blocks, from the first on, in which nothing is left of those who had them before.</summary>
+    internal int CleanBlocks { get; set; }
+
     internal void Append(int token) => _tokens.Add(token);
 
     /// <summary>Gives it its blocks; they are its own from now on.</summary>
@@ -94,7 +97,7 @@ internal sealed class Sequence
     internal void Reset()
     {
         Release();
-        (BlockTables, ComputedTokens, PublishedBlocks) = ([], 0, 0);
+        (BlockTables, ComputedTokens, PublishedBlocks, CleanBlocks) = ([], 0, 0, 0);
     }
 
     /// <summary>The hashes of its first <paramref name="count"/> blocks, all of whose tokens are known.</summary>

@@ -35,8 +35,7 @@ internal sealed class SequenceBlocks(IReadOnlyList<BlockPool> pools, IReadOnlyLi
         var cached = leases[0].CachedBlocks;
         sequence.SetLeases(leases);
         sequence.ComputedTokens = sequence.CachedTokens = cached * _blockTokens;
-        sequence.PublishedBlocks = cached;
-        Poison(sequence, cached);
+        sequence.PublishedBlocks = sequence.CleanBlocks = cached;
         return true;
     }
 
@@ -46,20 +45,30 @@ internal sealed class SequenceBlocks(IReadOnlyList<BlockPool> pools, IReadOnlyLi
         sequence.SetLeases(leases);
         sequence.ComputedTokens = sequence.Spec.Prompt.Count;
         sequence.CachedTokens = leases.Min(lease => lease.CachedBlocks) * _blockTokens;
-        Poison(sequence, BlocksFor(sequence.Spec.Prompt.Count)); // those before were proved to be complete
+        sequence.CleanBlocks = BlocksFor(sequence.Spec.Prompt.Count); // proved to be complete
     }
 
     /// <summary>Blocks for so many positions.</summary>
     internal bool TryGrow(Sequence sequence, int positions)
     {
-        var (before, needed) = (sequence.Blocks, BlocksFor(positions));
-        if (before >= needed) return true;
+        var needed = BlocksFor(positions);
+        if (sequence.Blocks >= needed) return true;
         var grown = true;
         foreach (var lease in sequence.Leases)
             grown &= lease.Blocks.Length >= needed || lease.TryExtend(needed - lease.Blocks.Length); // where it worked the block stays for the next time
         sequence.ReadTables();
-        if (grown) Poison(sequence, before);
         return grown;
+    }
+
+    /// <summary>Poisons what of the first so many positions' blocks others had before: what is read without having been written is not a number, and noticed.</summary>
+    /// <remarks>Before the step that writes there, not all at once: a long prompt begins sooner, and its blocks are still in the processor's cache.</remarks>
+    internal void Clean(Sequence sequence, int positions)
+    {
+        var needed = BlocksFor(positions);
+        if (sequence.CleanBlocks >= needed) return;
+        for (var rank = 0; rank < caches.Count; rank++)
+            foreach (var block in sequence.BlockTables[rank].Span[sequence.CleanBlocks..needed]) caches[rank].Poison(block);
+        sequence.CleanBlocks = needed;
     }
 
     /// <summary>What it has computed are numbers: its blocks are ready, and others may share the full ones.</summary>
@@ -95,12 +104,5 @@ internal sealed class SequenceBlocks(IReadOnlyList<BlockPool> pools, IReadOnlyLi
             leases.Clear();
             prefix = prefix[..fewest]; // shorter each time
         }
-    }
-
-    /// <summary>What is read without having been written is not a number, and noticed.</summary>
-    private void Poison(Sequence sequence, int first)
-    {
-        for (var rank = 0; rank < caches.Count; rank++)
-            foreach (var block in sequence.BlockTables[rank].Span[first..]) caches[rank].Poison(block);
     }
 }

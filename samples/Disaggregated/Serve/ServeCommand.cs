@@ -114,6 +114,7 @@ internal static class ServeCommand
         private readonly CommonOptions _common = new();
         private readonly ServingEngineArguments _engine = new();
         private readonly Option<string[]> _hosts = ListenAddress.Hosts();
+        private readonly Option<bool> _noAhead = RouterCommand.NoAhead();
         private readonly Option<int> _routerQueue = CommonOptions.Positive("--router-queue", "The most answers on their way at once.", 256);
 
         internal void AddTo(Command command)
@@ -122,13 +123,14 @@ internal static class ServeCommand
             _engine.AddTo(command);
             command.Add(_routerQueue);
             command.Add(_hosts);
+            command.Add(_noAhead);
         }
 
         internal string[] RouterPart(ParseResult parse) =>
         [
             "--queue", Text(parse.GetValue(_routerQueue)), "--model", _common.ModelOf(parse),
             "--timeout", parse.GetValue(_common.Timeout).ToString(CultureInfo.InvariantCulture),
-            .. (parse.GetValue(_hosts) ?? []).SelectMany(name => (string[])["--host", name]), .. Verbose(parse),
+            .. (parse.GetValue(_hosts) ?? []).SelectMany(name => (string[])["--host", name]), .. parse.GetValue(_noAhead) ? ["--no-ahead"] : (string[])[], .. Verbose(parse),
         ];
 
         internal string[] EnginePart(ParseResult parse) =>

@@ -42,6 +42,9 @@ internal sealed class EngineLoop : IDisposable
     /// <summary>Raised on the loop's thread when a rank has failed: nothing is computed any more.</summary>
     internal event Action<Exception>? Failed;
 
+    /// <summary>Raised on the loop's thread, between steps, as long as somebody waits for blocks.</summary>
+    internal event Action? ShortOfBlocks;
+
     /// <summary>Raised on the loop's thread after a step that was nothing but answers: how many, and how long it took.</summary>
     internal event Action<int, TimeSpan>? Decoded;
 
@@ -148,6 +151,7 @@ internal sealed class EngineLoop : IDisposable
                 Load = (_core.Waiting, _core.Running);
                 Interlocked.Exchange(ref _queuedTokens, _core.QueuedTokens);
                 LetInTurn(_core.ShortOfBlocks?.Spec.Order ?? long.MaxValue);
+                if (_core.ShortOfBlocks is not null) ShortOfBlocks?.Invoke();
                 if (result.IsIdle && _posted.IsEmpty && !_stopping) _wake.WaitOne(_core.Waiting > 0 ? BlocksMayBeBack : Idle);
             }
         }

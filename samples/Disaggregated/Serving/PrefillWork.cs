@@ -4,47 +4,88 @@ using Nixl.Sdk.Serving;
 namespace Nixl.Sdk.Samples.Disaggregated;
 
 /// <summary>
-/// A prompt that a decode engine wants: computed once, and written to each of its ranks while it is computed. Has all pushes of it and ends
-/// them, whatever happens.
+/// A prompt that a decode engine wants: computed once, and written to each of its ranks while it is computed. It may be begun before the decode engine
+/// asks, when a router has sent it ahead. Has all pushes of it and ends them, whatever happens.
+/// <code>
+/// RunAsync ──→ computed, layer by layer ──────────────────→ first token
+///                │ once the decode engine has asked (TryJoin)   │
+///                └──→ layers written ───────────────────────────┴──→ end told
+/// </code>
 /// </summary>
-internal sealed class PrefillWork(
-    string name, long order, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes, ServingEngineOptions options, EngineLoop loop, EngineCounters counters)
-    : ISequenceOwner
+internal sealed class PrefillWork(string name, long order, int[] prompt, ServingEngineOptions options, EngineLoop loop, EngineCounters counters) : ISequenceOwner
 {
-    // What waits for it goes on at once, on the loop's thread: if all is written, the end is told by a message that nothing waits for.
+    // What waits for it goes on at once, on the loop's thread: the router and the decode engine are told by messages that nothing waits for.
     private readonly TaskCompletionSource<int> _firstToken = new();
-    private readonly PrefillWriter _writer = new(
-        pushes.ToLookup(pair => pair.Rank, pair => pair.Push), options.TensorParallel, KjvBytesKv.Schema.Groups[0].Layers, message.Prompt.Length,
-        KjvBytesKv.Schema.Groups[0].BlockTokens, counters);
-
-    private readonly double _askedAt = Clock.Now;
-    private readonly long _asked = Stopwatch.GetTimestamp();
+    private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly PrefillWriter _writer = new(options.TensorParallel, KjvBytesKv.Schema.Groups[0].Layers, prompt.Length, KjvBytesKv.Schema.Groups[0].BlockTokens, counters);
+    private readonly Lock _lock = new();
+    private readonly double _begunAt = Clock.Now;
+    private readonly long _begun = Stopwatch.GetTimestamp();
+    private IReadOnlyList<(int Rank, KvPush Push)> _pushes = [];
+    private BlockLease[]? _leases; // of each rank; admitted
+    private bool _ended;
     private long _started;
     private int _cached;
     private Sequence? _sequence; // the loop's
 
-    /// <summary>Computes and writes it.</summary>
-    /// <param name="ending">The engine ends.</param>
-    /// <returns>The bytes that went over, or null and the reason.</returns>
-    internal async Task<(bool Done, string Reason)> RunAsync(CancellationToken ending)
+    /// <summary>The token that follows the prompt, once it is computed. What waits for it must not hold the thread up.</summary>
+    internal Task<int> FirstToken => _firstToken.Task;
+
+    /// <summary>Ends when a decode engine has asked for it; cancelled if it was given up before.</summary>
+    internal Task Asked => _asked.Task;
+
+    /// <summary>The decode engine's requests, once it has asked.</summary>
+    internal IReadOnlyList<(int Rank, KvPush Push)> Pushes
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource([ending, .. pushes.Select(pair => pair.Push.Stopped)]);
+        get
+        {
+            lock (_lock) return _pushes;
+        }
+    }
+
+    internal TimeSpan Age => Stopwatch.GetElapsedTime(_begun);
+
+    internal bool IsOf(ReadOnlySpan<int> tokens) => tokens.SequenceEqual(prompt);
+
+    /// <summary>A decode engine has asked for it: its cache is written there.</summary>
+    /// <param name="pushes">Of each own rank those that ask it. On true they are this work's to end.</param>
+    /// <returns>False if it has ended, or if somebody has asked for it already.</returns>
+    internal bool TryJoin(IReadOnlyList<(int Rank, KvPush Push)> pushes)
+    {
+        Exception? problem;
+        lock (_lock)
+        {
+            if (_ended || _pushes.Count > 0) return false;
+            _pushes = pushes;
+            problem = AcceptUnderLock();
+        }
+        if (problem is not null) _firstToken.TrySetException(problem);
+        _asked.SetResult();
+        return true;
+    }
+
+    /// <summary>Nobody wants it any more: ends it, unless a decode engine has asked for it.</summary>
+    internal void GiveUp() => Close();
+
+    /// <summary>Computes and writes it.</summary>
+    /// <param name="patience">How long it waits for a decode engine to ask.</param>
+    /// <param name="ending">The engine ends.</param>
+    /// <returns>Whether all of it went over, or the reason why not.</returns>
+    internal async Task<(bool Done, string Reason)> RunAsync(TimeSpan patience, CancellationToken ending)
+    {
         try
         {
-            var spec = new SequenceSpec(name, message.Prompt, MaxNewTokens: 1) { Order = order, Pinned = true, KeepBlocks = true, Stored = Stored };
+            var spec = new SequenceSpec(name, prompt, MaxNewTokens: 1) { Order = order, Pinned = true, KeepBlocks = true, Stored = Stored };
             loop.Post(() => Add(spec));
-            var writing = _writer.RunAsync(stop.Token);
-            var computing = _firstToken.Task.WaitAsync(stop.Token);
-            await await Task.WhenAny(writing, computing); // a WRITE that fails ends the computing, too
-            var token = await computing;
-            await writing;
-            await CompleteAsync(token, stop.Token);
+            await _asked.Task.WaitAsync(patience, ending);
+            await HandOverAsync(ending);
             return (true, "");
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            await stop.CancelAsync();
-            var reason = ending.IsCancellationRequested ? "The engine ends." : e.Message;
+            var pushes = Close();
+            var reason = ending.IsCancellationRequested ? "The engine ends." : pushes.Count == 0 ? "No decode engine has asked for it in time." : e.Message;
+            _firstToken.TrySetException(new InvalidOperationException(reason));
             foreach (var (_, push) in pushes) await push.FailAsync(reason); // waits until the transport is done with the blocks
             return (false, reason);
         }
@@ -52,7 +93,7 @@ internal sealed class PrefillWork(
         {
             await loop.AbortAsync(() => _sequence);
             _sequence?.Release();
-            foreach (var (_, push) in pushes) await push.DisposeAsync();
+            foreach (var (_, push) in Close()) await push.DisposeAsync();
             loop.Wake();
         }
     }
@@ -60,17 +101,16 @@ internal sealed class PrefillWork(
     void ISequenceOwner.Admitted(Sequence sequence)
     {
         (_started, _cached) = (Stopwatch.GetTimestamp(), sequence.CachedTokens);
-        try
+        Exception? problem;
+        lock (_lock)
         {
-            foreach (var (rank, push) in pushes) push.Accept(sequence.Leases[rank]);
-            if (sequence.CachedTokens == 0) return;
-            for (var rank = 0; rank < options.TensorParallel; rank++)
-                for (var layer = 0; layer < KjvBytesKv.Schema.Groups[0].Layers; layer++) _writer.Stored(rank, layer, sequence.CachedTokens);
+            _leases = [.. sequence.Leases];
+            problem = AcceptUnderLock();
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
-        {
-            _firstToken.TrySetException(e);
-        }
+        if (problem is not null) _firstToken.TrySetException(problem);
+        if (sequence.CachedTokens == 0) return;
+        for (var rank = 0; rank < options.TensorParallel; rank++)
+            for (var layer = 0; layer < KjvBytesKv.Schema.Groups[0].Layers; layer++) _writer.Stored(rank, layer, sequence.CachedTokens);
     }
 
     void ISequenceOwner.Token(Sequence sequence, int token)
@@ -94,10 +134,45 @@ internal sealed class PrefillWork(
         }
     }
 
+    /// <summary>Once there are both blocks and somebody who wants them, in whichever order they have come.</summary>
+    /// <returns>Why they cannot be given; null if they can, or if one of them is still to come.</returns>
+    private Exception? AcceptUnderLock()
+    {
+        if (_leases is null) return null;
+        try
+        {
+            foreach (var (rank, push) in _pushes) push.Accept(_leases[rank]);
+            return null;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            return e;
+        }
+    }
+
     private void Stored(int rank, int layer, int positions)
     {
         _writer.Stored(rank, layer, positions);
         options.Stored?.Invoke(rank, layer, positions);
+    }
+
+    private async Task HandOverAsync(CancellationToken ending)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource([ending, .. _pushes.Select(pair => pair.Push.Stopped)]);
+        try
+        {
+            var writing = _writer.RunAsync(_pushes.ToLookup(pair => pair.Rank, pair => pair.Push), stop.Token);
+            var computing = _firstToken.Task.WaitAsync(stop.Token);
+            await await Task.WhenAny(writing, computing); // a WRITE that fails ends the computing, too
+            var token = await computing;
+            await writing;
+            await CompleteAsync(token, stop.Token);
+        }
+        catch
+        {
+            await stop.CancelAsync();
+            throw;
+        }
     }
 
     /// <summary>Every byte is there: the decode engine's ranks are told.</summary>
@@ -105,8 +180,20 @@ internal sealed class PrefillWork(
     {
         var (transfer, exposed) = _writer.Times;
         var payload = new PromptComputed(
-            token, Stopwatch.GetElapsedTime(_asked, _started).TotalMilliseconds, Stopwatch.GetElapsedTime(_started, _writer.ComputedAt).TotalMilliseconds,
-            transfer.TotalMilliseconds, exposed.TotalMilliseconds) { AskedAt = _askedAt, Computed = message.Prompt.Length - _cached, MovingMs = _writer.Moving.TotalMilliseconds }.ToBytes();
-        foreach (var (_, push) in pushes) await push.CompleteAsync(payload, cancellation);
+            token, Stopwatch.GetElapsedTime(_begun, _started).TotalMilliseconds, Stopwatch.GetElapsedTime(_started, _writer.ComputedAt).TotalMilliseconds,
+            transfer.TotalMilliseconds, exposed.TotalMilliseconds) { AskedAt = _begunAt, Computed = prompt.Length - _cached, MovingMs = _writer.Moving.TotalMilliseconds }.ToBytes();
+        foreach (var (_, push) in _pushes) await push.CompleteAsync(payload, cancellation);
+    }
+
+    /// <summary>Nobody joins any more; ends the waiting for it.</summary>
+    /// <returns>What has joined.</returns>
+    private IReadOnlyList<(int Rank, KvPush Push)> Close()
+    {
+        lock (_lock)
+        {
+            _ended = true;
+            if (_pushes.Count == 0) _asked.TrySetCanceled();
+            return _pushes;
+        }
     }
 }

@@ -10,14 +10,14 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <code>
 /// rank's thread ──Stored (a note)──→ queue ──→ RunAsync: WRITE of the layer's new complete blocks, to every push of the rank
 /// </code>
+/// Notes may come before anybody has asked for the prompt.
 /// </summary>
-/// <param name="pushes">Of each own rank, those that ask it.</param>
 /// <param name="ranks">Own ranks.</param>
 /// <param name="layers">Of the model.</param>
 /// <param name="promptTokens">Tokens of the prompt.</param>
 /// <param name="blockTokens">Tokens of a block.</param>
 /// <param name="counters">Of the engine.</param>
-internal sealed class PrefillWriter(ILookup<int, KvPush> pushes, int ranks, int layers, int promptTokens, int blockTokens, EngineCounters counters)
+internal sealed class PrefillWriter(int ranks, int layers, int promptTokens, int blockTokens, EngineCounters counters)
 {
     private readonly Channel<(int Rank, int Layer, int Positions)> _stored =
         Channel.CreateUnbounded<(int, int, int)>(new UnboundedChannelOptions { SingleReader = true });
@@ -45,11 +45,14 @@ internal sealed class PrefillWriter(ILookup<int, KvPush> pushes, int ranks, int 
     internal void Stored(int rank, int layer, int positions) => _stored.Writer.TryWrite((rank, layer, positions));
 
     /// <summary>Writes until every layer of every block has been written, or until a WRITE fails: the rest need not be computed then.</summary>
+    /// <param name="pushes">Of each own rank, those that ask it.</param>
+    /// <param name="cancellation">Ends it.</param>
     /// <exception cref="NixlException">A WRITE failed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    internal async Task RunAsync(CancellationToken cancellation) => await await Task.WhenAny(WriteAllAsync(cancellation), _failed.Task);
+    internal async Task RunAsync(ILookup<int, KvPush> pushes, CancellationToken cancellation) =>
+        await await Task.WhenAny(WriteAllAsync(pushes, cancellation), _failed.Task);
 
-    private async Task WriteAllAsync(CancellationToken cancellation)
+    private async Task WriteAllAsync(ILookup<int, KvPush> pushes, CancellationToken cancellation)
     {
         var blocks = BlocksOf(promptTokens);
         for (var open = ranks * layers; open > 0;)

@@ -11,11 +11,14 @@ internal sealed record PromptMessage(string Engine, int Pushes, int[] Prompt)
 {
     private const int MostPushes = 64;
 
+    /// <summary>Under which name a router may have sent the prompt to the prefill engine already; empty: it has not.</summary>
+    public string Ahead { get; set; } = "";
+
     internal byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, PayloadJson.Default.PromptMessage);
 
     /// <exception cref="InvalidDataException">The payload is none.</exception>
     internal static PromptMessage Parse(ReadOnlySpan<byte> payload) =>
-        PayloadJson.Parse(payload, PayloadJson.Default.PromptMessage) is { Engine.Length: > 0, Pushes: > 0 and <= MostPushes, Prompt.Length: > 0 } message
+        PayloadJson.Parse(payload, PayloadJson.Default.PromptMessage) is { Engine.Length: > 0, Pushes: > 0 and <= MostPushes, Prompt.Length: > 0, Ahead: not null } message
             ? message
             : throw new InvalidDataException($"A request's payload of {payload.Length} bytes holds no prompt.");
 }

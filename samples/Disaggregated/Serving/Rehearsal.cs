@@ -45,12 +45,21 @@ internal static class Rehearsal
         for (var round = 0; round < Rounds; round++)
         {
             var prompt = Enumerable.Range(round, PromptTokens).Select(token => token % model.Config.VocabularySize).ToArray();
-            var request = new GenerateRequest($"rehearsal-{round}", prompt, MaxTokens: 4) { Prefill = [prefill.Options.Name], TimeoutSeconds = timeout.TotalSeconds };
+            var request = new GenerateRequest($"rehearsal-{round}", prompt, MaxTokens: 4) { Prefill = [prefill.Options.Name], Ahead = $"{round}", TimeoutSeconds = timeout.TotalSeconds };
+            using var answered = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            var ahead = SendAheadAsync(prefill, new PrefillRequest(request.Ahead, prompt), answered.Token);
             await foreach (var happened in decode.GenerateAsync(request, cancellation))
             {
                 JsonSerializer.Serialize(happened, ContractJson.Default.EngineEvent);
                 if (happened is FailedEvent failed) throw new InvalidOperationException(failed.Error);
             }
+            await answered.CancelAsync();
+            await ahead.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        static async Task SendAheadAsync(ServingEngine prefill, PrefillRequest request, CancellationToken cancellation)
+        {
+            await foreach (var happened in prefill.PrefillAsync(request, cancellation)) JsonSerializer.Serialize(happened, ContractJson.Default.EngineEvent);
         }
 
         ServingEngineOptions Of(string name, EngineRole role) => new(name, role)

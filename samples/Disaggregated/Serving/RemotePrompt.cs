@@ -48,7 +48,7 @@ internal sealed class RemotePrompt(ServingEngine engine, DecodeRequest request)
     {
         var sources = peer.Sources ?? throw new KvHandoverException(KvOutcome.PeerLost, $"Engine '{peer.Name}' is not connected.");
         var name = engine.NextHandover();
-        var payload = new PromptMessage(engine.Options.Name, sources.Sum(source => source.Ranks.Count), request.Prompt).ToBytes();
+        var payload = new PromptMessage(engine.Options.Name, sources.Sum(source => source.Ranks.Count), request.Prompt) { Ahead = request.Request.Ahead }.ToBytes();
         var (blocks, promptBlocks) = (engine.BlocksFor(request.Spec.MaxPositions), engine.BlocksFor(request.Spec.Prompt.Count));
         var receives = new List<KvReceive>();
         try

@@ -92,9 +92,15 @@ internal sealed partial class ServingEngine
     /// <summary>All parts of a prompt are there.</summary>
     private async Task BeginPrefillAsync(string name, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes)
     {
+        if (_ahead.Find(message.Ahead) is { } known && known.IsOf(message.Prompt) && known.TryJoin(pushes)) return;
         try
         {
-            _ = Enter(_ => PrefillAsync(name, message, pushes));
+            _ = Enter(_ =>
+            {
+                var work = new PrefillWork(name, NextOrder(), message.Prompt, Options, Loop, Counters);
+                work.TryJoin(pushes);
+                return PrefillAsync(message.Ahead, work, Options.Timeout);
+            });
         }
         catch (EngineBusyException e)
         {
@@ -102,19 +108,23 @@ internal sealed partial class ServingEngine
         }
     }
 
-    private async Task PrefillAsync(string name, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes)
+    /// <param name="ahead">Under which name somebody else may join it; empty: nobody.</param>
+    /// <param name="work">The work.</param>
+    /// <param name="patience">How long it waits for a decode engine to ask.</param>
+    private async Task PrefillAsync(string ahead, PrefillWork work, TimeSpan patience)
     {
-        var blocks = pushes.Sum(pair => (long)pair.Push.CountWanted());
-        var (done, _) = await new PrefillWork(name, NextOrder(), message, pushes, Options, Loop, Counters).RunAsync(_stopping.Token);
-        if (done)
+        if (ahead.Length > 0) _ahead.TryAdd(ahead, work);
+        var (done, _) = await work.RunAsync(patience, _stopping.Token);
+        _ahead.Remove(ahead, work);
+        if (work.Pushes is not [var (_, first), ..] pushes)
         {
-            EngineCounters.Add(ref Counters.RequestsFinished);
-            Peers.Find(message.Engine)?.HandedOver(blocks * KjvBytesKv.BytesPerBlock / pushes.Count); // each pair moves one part of so many
+            EngineCounters.Add(ref Counters.RequestsAborted);
+            return;
         }
-        else
-        {
-            EngineCounters.Add(ref Counters.RequestsFailed);
-            Peers.Find(message.Engine)?.Failed();
-        }
+        EngineCounters.Add(ref done ? ref Counters.RequestsFinished : ref Counters.RequestsFailed);
+        if (Peers.Find(PromptMessage.Parse(first.Payload.Span).Engine) is not { } peer) return;
+        // Each pair moves one part of so many.
+        if (done) peer.HandedOver(pushes.Sum(pair => (long)pair.Push.CountWanted()) * KjvBytesKv.BytesPerBlock / pushes.Count);
+        else peer.Failed();
     }
 }

@@ -22,6 +22,7 @@ internal sealed partial class ServingEngine : IServingEngine
     private readonly EngineCore _core;
     private readonly DirectMetadataExchange _exchange;
     private readonly PrefillGather _gather;
+    private readonly PromptsAhead _ahead = new();
     private readonly HashSet<Task> _requests = [];
     private readonly Lock _lock = new();
     private Task[] _reading = [];
@@ -38,6 +39,7 @@ internal sealed partial class ServingEngine : IServingEngine
         _core = new EngineCore(model.Model, [.. ranks.Select(rank => rank.Cache)], [.. ranks.Select(rank => rank.Blocks)], _hasher, options.Core);
         Loop = new EngineLoop(options.Name, _core, Counters);
         Loop.Failed += _ => _stopping.CancelAsync();
+        Loop.ShortOfBlocks += _ahead.GiveUpIdle;
         Advisor = new KvAdvisor(KvCacheSize.Of(ranks[0].Pool.Plan), new KvAdvisorOptions { Name = options.Name, Mode = options.Placement, LayerByLayer = true });
         Loop.Decoded += Advisor.ObserveDecodeStep;
         Peers = new EnginePeers(options, model.Identity.Revision, ranks, exchange);
@@ -130,6 +132,43 @@ internal sealed partial class ServingEngine : IServingEngine
         {
             await client.CancelAsync(); // whoever stops reading does not want the rest
             await running;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<EngineEvent> PrefillAsync(PrefillRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        // Not of an engine that decodes, too: who waits there for blocks of the same pool is not seen by the loop, and could wait for ever.
+        if (Options.Role != EngineRole.Prefill) throw new ArgumentException($"Engine {Options.Name} is no prefill engine; prompts are not sent ahead to it.");
+        var work = _ahead.Find(request.Name);
+        if (work?.IsOf(request.Prompt) == false) throw new ArgumentException($"Another prompt has the name '{request.Name}'.");
+        if (work is null)
+        {
+            _core.Check(new SequenceSpec(request.Name, request.Prompt, MaxNewTokens: 1));
+            _ = Enter(_ => PrefillAsync(
+                request.Name, work = new PrefillWork(request.Name, NextOrder(), request.Prompt, Options, Loop, Counters), TimeSpan.FromSeconds(request.TimeoutSeconds)));
+        }
+        try
+        {
+            yield return await FirstTokenAsync(work!, cancellation);
+            await ((Task)work!.Asked.WaitAsync(cancellation)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        finally
+        {
+            work!.GiveUp(); // unless the decode engine has asked
+        }
+    }
+
+    private static async Task<EngineEvent> FirstTokenAsync(PrefillWork work, CancellationToken cancellation)
+    {
+        try
+        {
+            var token = await work.FirstToken.WaitAsync(cancellation);
+            return new FirstTokenEvent(Clock.Now, token);
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            return new FailedEvent(Clock.Now, "failed", e.Message, CanRetry: true);
         }
     }
 

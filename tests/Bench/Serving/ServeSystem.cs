@@ -1,3 +1,4 @@
+using Nixl.Sdk.Samples.Disaggregated;
 using Nixl.Sdk.Serve;
 
 namespace Nixl.Sdk.Bench.Serving;
@@ -24,8 +25,11 @@ internal sealed class ServeSystem : IAsyncDisposable
 
     internal List<ServeLatencies> Open { get; } = [];
 
-    internal static async Task<ServeSystem> StartAsync(IEnumerable<EngineSpec> engines) =>
-        new(await ServeCluster.StartAsync(new ClusterOptions { Engines = [.. engines], Blocks = 1024 }, CancellationToken.None));
+    internal static async Task<ServeSystem> StartAsync(IEnumerable<EngineSpec> engines)
+    {
+        InlineSockets.Use(); // how long the client takes to notice its token is not what is measured
+        return new(await ServeCluster.StartAsync(new ClusterOptions { Engines = [.. engines], Blocks = 1024 }, CancellationToken.None));
+    }
 
     /// <summary>One request after the other, each with all processors to itself.</summary>
     internal Task<Answer[]> AloneAsync(IReadOnlyList<ServePrompt> prompts) => KeepAsync(Load.ClosedAsync(1, prompts, SendAsync, CancellationToken.None));

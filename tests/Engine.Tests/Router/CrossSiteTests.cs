@@ -27,7 +27,7 @@ public sealed class CrossSiteTests
             foreach (var (url, body) in ((Uri, string)[])[
                 (new Uri(cluster.Router.Url, "/v1/completions"), """{"prompt": "a"}"""), (new Uri(cluster.Router.Url, "/workers"), "{}"), (new Uri(cluster.Router.Url, exited), ""),
                 (new Uri(engine, "/engine/drain"), ""), (new Uri(engine, "/engine/generate"), """{"id":"r","prompt":[1],"maxTokens":3}"""),
-                (new Uri(engine, "/engine/exited"), "{}")])
+                (new Uri(engine, "/engine/prefill"), """{"name":"a","prompt":[1]}"""), (new Uri(engine, "/engine/exited"), "{}")])
                 Assert.Equal((HttpStatusCode.UnsupportedMediaType, url), (await SendAsync(cluster.Http, HttpMethod.Post, url, type, type is null ? null : body), url));
             Assert.Equal(HttpStatusCode.UnsupportedMediaType, await SendAsync(cluster.Http, HttpMethod.Put, new Uri(engine, "/engine/peers"), type, type is null ? null : "[]"));
         }
@@ -44,6 +44,7 @@ public sealed class CrossSiteTests
         }
         Assert.False(decode.Draining);
         Assert.Empty(decode.Requests);
+        Assert.Empty(decode.Prompts);
         Assert.Empty(decode.Exited);
         Assert.Equal(2, cluster.Router.Context.Workers.Workers.Length);
 

@@ -75,6 +75,41 @@ public sealed class EngineHttpTests : IAsyncLifetime, IDisposable
         Assert.Empty(_engine.Requests);
     }
 
+    [Theory]
+    [InlineData("""{"prompt":[1]}""", "name")]
+    [InlineData("""{"name":"","prompt":[1]}""", "name")]
+    [InlineData("""{"name":"a"}""", "prompt")]
+    [InlineData("""{"name":"a","prompt":[]}""", "prompt")]
+    [InlineData("""{"name":"a","prompt":null}""", "prompt")]
+    [InlineData("""{"name":"a","prompt":["a"]}""", "prompt")]
+    [InlineData("""{"name":"a","prompt":[1],"timeoutSeconds":0}""", "timeoutSeconds")]
+    [InlineData("null", "null")]
+    [InlineData("{", "")]
+    public async Task A_wrong_prompt_is_400(string json, string what)
+    {
+        using var answer = await SendAsync(json, "/engine/prefill");
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains(what, (string?)JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["error"], StringComparison.Ordinal);
+        Assert.Empty(_engine.Prompts);
+    }
+
+    [Fact]
+    public async Task A_prompt_that_is_sent_ahead_is_answered_with_its_token_or_given_up_with_its_connection()
+    {
+        using (var answer = await SendAsync("""{"name":"a","prompt":[256,97]}""", "/engine/prefill"))
+        {
+            var happened = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!; // one line, and the end
+            Assert.Equal(("first", ScriptedEngine.AnswerTo([256, 97], 1)[0]), ((string)happened["kind"]!, (int)happened["token"]!));
+        }
+        _engine.AheadTime = Timeout.InfiniteTimeSpan;
+        using var gone = new CancellationTokenSource();
+        var asking = SendAsync("""{"name":"b","prompt":[256,97]}""", "/engine/prefill", gone.Token);
+        await Wait.UntilAsync(() => _engine.Prompts.Count == 2, "it has it");
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asking);
+        await Wait.UntilAsync(() => _engine.Aborted == 1, "the engine has been told");
+    }
+
     [Fact]
     public async Task What_the_engine_says_has_its_status()
     {
@@ -110,9 +145,9 @@ public sealed class EngineHttpTests : IAsyncLifetime, IDisposable
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
     }
 
-    private async Task<HttpResponseMessage> SendAsync(string json)
+    private async Task<HttpResponseMessage> SendAsync(string json, string path = "/engine/generate", CancellationToken cancellation = default)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/engine/generate") { Content = new StringContent(json, Encoding.UTF8, "application/json") };
-        return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(json, Encoding.UTF8, "application/json") };
+        return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
     }
 }

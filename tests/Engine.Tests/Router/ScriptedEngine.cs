@@ -82,7 +82,7 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
         {
             yield return new QueuedEvent(Clock.Now, Waiting);
             yield return new ReservedEvent(Clock.Now, 3, 16);
-            var prefill = request.Prefill.FirstOrDefault() ?? name;
+            var prefill = Places?.Invoke(request) ?? request.Prefill.FirstOrDefault() ?? name;
             yield return new PrefillEvent(Clock.Now, prefill, "scripted");
             if (prefill != name)
             {
@@ -91,7 +91,7 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
             }
             var answer = AnswerTo(request.Prompt, request.MaxTokens);
             // An engine that goes on computes from what it was given: if that is wrong, so is what follows.
-            Assert.Equal(answer.Take(request.Emitted.Length), request.Emitted);
+            if (Checks) Assert.Equal(answer.Take(request.Emitted.Length), request.Emitted);
             for (var i = request.Emitted.Length; i < answer.Length; i++)
             {
                 if (i - request.Emitted.Length == (FailIf?.Invoke(request) ?? FailAfter))
@@ -110,6 +110,35 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
         {
             if (cancellation.IsCancellationRequested) Interlocked.Increment(ref _aborted); // before it is no longer running
             _running.TryRemove(request.Id, out _);
+        }
+    }
+
+    /// <summary>Where it has prompts computed, if not by the first prefill engine that is named.</summary>
+    internal Func<GenerateRequest, string>? Places { get; set; }
+
+    /// <summary>Whether it notices an answer that goes on behind tokens that it would not have given.</summary>
+    internal bool Checks { get; set; } = true;
+
+    /// <summary>Waits before a prompt that was sent ahead is computed; without end if nobody gives it up.</summary>
+    internal TimeSpan AheadTime { get; set; }
+
+    /// <summary>What it computes of a prompt that was sent ahead; null: it fails.</summary>
+    internal Func<PrefillRequest, int?> Ahead { get; set; } = request => AnswerTo(request.Prompt, 1)[0];
+
+    internal ConcurrentQueue<PrefillRequest> Prompts { get; } = new();
+
+    public async IAsyncEnumerable<EngineEvent> PrefillAsync(PrefillRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        if (Refusal is { } refusal) throw refusal;
+        Prompts.Enqueue(request);
+        try
+        {
+            await Task.Delay(AheadTime, cancellation);
+            yield return Ahead(request) is { } token ? new FirstTokenEvent(Clock.Now, token) : new FailedEvent(Clock.Now, "failed", "scripted failure", CanRetry: true);
+        }
+        finally
+        {
+            if (cancellation.IsCancellationRequested) Interlocked.Increment(ref _aborted);
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
 
@@ -54,9 +53,8 @@ internal sealed class CompletionClient(Uri router, TimeSpan deadline, TimeSpan g
     {
         var body = new CompletionBody(
             answer.Prompt.Text, answer.Prompt.MaxTokens, stream, deadline.TotalSeconds, ReturnTokenIds: true, stream ? new StreamOptions(IncludeUsage: true) : null);
-        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/completions") { Content = JsonContent.Create(body, ClientJson.Default.CompletionBody) };
-        // Without chunks: one write, one packet.
-        await message.Content.LoadIntoBufferAsync(cancellation);
+        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/completions") { Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, ClientJson.Default.CompletionBody)) };
+        message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(stream ? "text/event-stream" : "application/json"));
         using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
         answer.Status = (int)response.StatusCode;

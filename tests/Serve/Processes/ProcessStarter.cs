@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Nixl.Sdk.Samples.Disaggregated;
 
 namespace Nixl.Sdk.Serve;
 
@@ -40,6 +41,7 @@ internal static class ProcessStarter
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
         };
+        start.Environment.Remove(InlineSockets.Variable); // this program's own: what it measures with
         Work.Add(() =>
         {
             try

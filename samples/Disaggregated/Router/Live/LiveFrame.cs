@@ -27,6 +27,9 @@ internal sealed record LiveRequest(
 
     /// <summary>When the router had the first token; <see cref="FirstToken"/> is when the engine gave it out.</summary>
     public double? FirstTokenSeen { get; init; }
+
+    /// <summary>Whether the prefill engine gave it out, before the decode engine had the cache.</summary>
+    public bool FirstTokenAhead { get; init; }
 }
 
 /// <summary>The moments of a hand-over, for whoever wants to know where the time went.</summary>

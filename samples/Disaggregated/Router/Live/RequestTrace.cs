@@ -14,6 +14,7 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
     private long _bytes;
     private double? _first, _firstSeen, _ended;
     private double _taken, _chosen;
+    private bool _firstIsAhead;
     private LiveHandover? _handover;
     private long _version = feed.NextVersion();
 
@@ -53,6 +54,7 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
                 break;
             case LayerEvent layer when _layers.Count < MostLayers: _layers.Add(layer.At); break;
             case ArrivedEvent arrived: Arrived(arrived); break;
+            case FirstTokenEvent first when _first is null: (_first, _firstSeen, _firstIsAhead) = (first.At, Clock.Now, true); break;
             case TokenEvent token: Token(token); break;
             default: break;
         }
@@ -82,7 +84,7 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
                 id, prompt, promptTokens, _cached, maxTokens, _tokens, _state, _reason, _decode, _prefill, _why, _created, _first, _ended, _bytes,
                 [.. _spans.Select(span => new LiveSpan(span.Kind, span.Engine, span.Start, span.End, span.Failed))], [.. _layers], _failovers)
             {
-                Handover = _handover, FirstTokenSeen = _firstSeen,
+                Handover = _handover, FirstTokenSeen = _firstSeen, FirstTokenAhead = _firstIsAhead,
             };
         }
     }
@@ -97,6 +99,8 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
         var engine = _prefill;
         var floor = _spans is [.., var last] ? last.End ?? last.Start : _created;
         if (_spans is [.., { Kind: "prefill", End: null }]) _spans.RemoveAt(_spans.Count - 1);
+        // What was sent ahead was asked for earlier than its decode engine has chosen.
+        if (arrived.PrefillAskedAt is { } early && _spans is [.., { Kind: "queued" } queued] && early >= queued.Start && early < floor) queued.End = floor = early;
         var length = arrived.PrefillQueuedMs + arrived.PrefillMs + arrived.ExposedTransferMs;
         var asked = arrived.PrefillAskedAt is { } at && at >= floor && at + length <= arrived.At ? at : arrived.At - length;
         var start = asked + arrived.PrefillQueuedMs;

@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Mime;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 
@@ -9,6 +11,9 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 internal sealed class EngineClient(HttpClient http, Uri url)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly MediaTypeHeaderValue Json = new(MediaTypeNames.Application.Json);
+
+    private readonly Uri _generate = new(url, "/engine/generate"), _prefill = new(url, "/engine/prefill");
 
     /// <summary>A client for all engines of a router. What runs longer than a call has a token of its own.</summary>
     internal static HttpClient CreateHttp() => new(new SocketsHttpHandler
@@ -45,16 +50,20 @@ internal sealed class EngineClient(HttpClient http, Uri url)
     /// <summary>Begins a request; the answer's events are read from what is returned, which closes the connection when it is disposed.</summary>
     /// <exception cref="EngineRefusedException">The engine does not take it.</exception>
     /// <exception cref="EngineUnreachableException">There is no engine, or its connection broke.</exception>
-    internal async Task<HttpResponseMessage> BeginAsync(GenerateRequest request, CancellationToken cancellation)
+    internal Task<HttpResponseMessage> BeginAsync(GenerateRequest request, CancellationToken cancellation) =>
+        BeginAsync(_generate, JsonSerializer.SerializeToUtf8Bytes(request, ContractJson.Default.GenerateRequest), cancellation);
+
+    /// <summary>Sends a prompt ahead; likewise.</summary>
+    /// <inheritdoc cref="BeginAsync(GenerateRequest, CancellationToken)"/>
+    internal Task<HttpResponseMessage> BeginAsync(PrefillRequest request, CancellationToken cancellation) =>
+        BeginAsync(_prefill, JsonSerializer.SerializeToUtf8Bytes(request, ContractJson.Default.PrefillRequest), cancellation);
+
+    private async Task<HttpResponseMessage> BeginAsync(Uri where, byte[] json, CancellationToken cancellation)
     {
-        using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(url, "/engine/generate"))
-        {
-            Content = JsonContent.Create(request, ContractJson.Default.GenerateRequest),
-        };
+        // Of known length: one write, one packet.
+        using var message = new HttpRequestMessage(HttpMethod.Post, where) { Content = new ByteArrayContent(json) { Headers = { ContentType = Json } } };
         try
         {
-            // Without chunks: one write, one packet.
-            await message.Content.LoadIntoBufferAsync(cancellation);
             var answer = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (answer.StatusCode == HttpStatusCode.OK) return answer;
             using (answer)

@@ -72,6 +72,9 @@ internal sealed class Worker : IDisposable
         }
     }
 
+    /// <summary>Whether a prefill engine computed the last prompt that this decode engine was given: so it will most likely ask for the next one, too.</summary>
+    internal bool AsksElsewhere { get; set; }
+
     /// <summary>Requests that it works for, or that wait for it: those that we have sent it, and what it has from others.</summary>
     internal int Load => Ours + Volatile.Read(ref _others);
 

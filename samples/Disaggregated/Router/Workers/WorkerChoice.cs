@@ -13,6 +13,13 @@ internal sealed record WorkerChoice(Worker Decode, Worker[] Prefill, BlockHash[]
     private const int MostPrefills = 4;
 
     /// <summary>
+    /// The prefill engine that the decode engine will ask, as far as that can be known: if it has asked for the prompt before, and does not have the
+    /// prompt already. Null if it may not ask.
+    /// </summary>
+    internal Worker? Asked(int tokens) => Prefill is [{ Announcement.Role: EngineRole.Prefill } first, ..] && Decode.AsksElsewhere
+        && tokens - (Decode.Prefixes.Match(Hashes) * Decode.BlockTokens) > Decode.BlockTokens ? first : null;
+
+    /// <summary>
     /// The engine with the least to do before the first token: tokens of the prompt that it does not have, and requests that it has. Where two are
     /// equal, the one after the last one chosen.
     /// </summary>
