@@ -27,7 +27,7 @@ internal static class HttpServer
         AddLogs(builder.Logging, verbose);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
-        builder.Services.Configure<SocketTransportOptions>(InlineSockets.Use);
+        builder.Services.Configure<SocketTransportOptions>(InlineSockets.InServer);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(listen);

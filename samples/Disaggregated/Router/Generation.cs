@@ -43,7 +43,7 @@ internal sealed class Generation
     internal Generation(RouterContext router, string id, int[] prompt, CompletionRequest request)
     {
         (_router, _id, _prompt, _maxTokens, _timeout) = (router, id, prompt, request.MaxTokens, request.Timeout);
-        _trace = router.Feed.Begin(id, router.Options.Model.Tokenizer.Decode(prompt), prompt.Length, _maxTokens);
+        _trace = router.Feed.Begin(id, router.Options.Model.Tokenizer.Decode(prompt.AsSpan(0, Math.Min(prompt.Length, LiveFeed.PromptTokens))), prompt.Length, _maxTokens);
     }
 
     /// <summary>Ends when an engine has taken it, or fails with why none did.</summary>
@@ -166,12 +166,14 @@ internal sealed class Generation
             Prefill = [.. choice.Prefill.Select(prefill => prefill.Name)],
             TimeoutSeconds = Math.Max(0.01, remaining.TotalSeconds),
         };
+        var mayAsk = choice.MayAsk(_prompt.Length); // before it counts as known
         await using var ahead = SendAhead(choice, request, attempt.Token);
         _trace.Sent(worker.Name);
         try
         {
             using var answer = await worker.Client.BeginAsync(request, attempt.Token);
             _taken.TrySetResult();
+            ahead?.Taken();
             worker.Prefixes.Add(choice.Hashes);
             var isFirst = true;
             await foreach (var happened in EngineClient.ReadEventsAsync(answer, attempt.Token))
@@ -182,7 +184,7 @@ internal sealed class Generation
                 {
                     case ReservedEvent reserved when request.Emitted.Length == 0: CachedTokens = reserved.CachedTokens; break;
                     case PrefillEvent place:
-                        worker.AsksElsewhere = place.Engine != worker.Name;
+                        if (mayAsk) worker.AsksElsewhere = place.Engine != worker.Name;
                         if (place.Engine != request.Prefill.FirstOrDefault()) ahead?.GiveUp();
                         break;
                     case FailoverEvent failover:
@@ -191,7 +193,7 @@ internal sealed class Generation
                         break;
                     case TokenEvent token when isFirst && ahead is not null:
                         isFirst = false;
-                        var known = await ahead.SettleAsync();
+                        var known = await ahead.SettleAsync(attempt.Token);
                         if (known is null) Take(token.Token);
                         else if (known != token.Token) return $"its first token is {token.Token}, and the client has {known} from {request.Prefill[0]}";
                         break;
@@ -222,7 +224,7 @@ internal sealed class Generation
     /// <summary>Sends the prompt to the prefill engine that the decode engine will ask, if that can be known. Not after a fail-over: the client has a first token.</summary>
     private PromptAhead? SendAhead(WorkerChoice choice, GenerateRequest request, CancellationToken cancellation)
     {
-        if (!_router.Options.SendsAhead || _answer.Count > 0 || choice.Asked(_prompt.Length) is not { } prefill) return null;
+        if (!_router.Options.SendsAhead || _answer.Count > 0 || choice.WillAsk(_prompt.Length) is not { } prefill) return null;
         request.Ahead = request.Id;
         return new PromptAhead(prefill.Client, new PrefillRequest(request.Ahead, _prompt) { TimeoutSeconds = request.TimeoutSeconds }, first =>
         {

@@ -23,7 +23,7 @@ internal static class RouterCommand
         {
             try
             {
-                InlineSockets.Use();
+                InlineSockets.InProcess();
                 var options = new RouterOptions
                 {
                     Listen = ListenAddress.Parse(parse.GetValue(listen)!), Hosts = parse.GetValue(hosts) ?? [], Model = ServedModel.Load(common.ModelOf(parse)), Queue = parse.GetValue(queue),

@@ -23,7 +23,10 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
     private readonly long _begun = Stopwatch.GetTimestamp();
     private IReadOnlyList<(int Rank, KvPush Push)> _pushes = [];
     private BlockLease[]? _leases; // of each rank; admitted
+    private Exception? _refusal; // its blocks are not what was asked for
+    private string _whyGivenUp = "No decode engine has asked for it in time.";
     private bool _ended;
+    private bool _isHeard;
     private long _started;
     private int _cached;
     private Sequence? _sequence; // the loop's
@@ -31,7 +34,7 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
     /// <summary>The token that follows the prompt, once it is computed. What waits for it must not hold the thread up.</summary>
     internal Task<int> FirstToken => _firstToken.Task;
 
-    /// <summary>Ends when a decode engine has asked for it; cancelled if it was given up before.</summary>
+    /// <summary>Ends when a decode engine has asked for it; cancelled if it has ended before.</summary>
     internal Task Asked => _asked.Task;
 
     /// <summary>The decode engine's requests, once it has asked.</summary>
@@ -43,29 +46,53 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
         }
     }
 
-    internal TimeSpan Age => Stopwatch.GetElapsedTime(_begun);
+    /// <summary>How long it has had blocks for nobody: zero unless it has some, and no decode engine has asked for it.</summary>
+    internal TimeSpan Idle
+    {
+        get
+        {
+            lock (_lock) return _leases is null || _ended || _pushes.Count > 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_begun);
+        }
+    }
 
     internal bool IsOf(ReadOnlySpan<int> tokens) => tokens.SequenceEqual(prompt);
+
+    /// <summary>Whether the caller is the router that is told the first token, and gives the prompt up when it goes: there is one at most.</summary>
+    internal bool TryListen() => !Interlocked.Exchange(ref _isHeard, true);
 
     /// <summary>A decode engine has asked for it: its cache is written there.</summary>
     /// <param name="pushes">Of each own rank those that ask it. On true they are this work's to end.</param>
     /// <returns>False if it has ended, or if somebody has asked for it already.</returns>
     internal bool TryJoin(IReadOnlyList<(int Rank, KvPush Push)> pushes)
     {
-        Exception? problem;
         lock (_lock)
         {
             if (_ended || _pushes.Count > 0) return false;
             _pushes = pushes;
-            problem = AcceptUnderLock();
+            AcceptUnderLock();
         }
-        if (problem is not null) _firstToken.TrySetException(problem);
         _asked.SetResult();
         return true;
     }
 
     /// <summary>Nobody wants it any more: ends it, unless a decode engine has asked for it.</summary>
-    internal void GiveUp() => Close();
+    /// <param name="why">In words, for who waits for its first token.</param>
+    internal void GiveUp(string why)
+    {
+        lock (_lock)
+        {
+            if (_ended || _pushes.Count > 0) return;
+            _whyGivenUp = why;
+        }
+        Close();
+    }
+
+    /// <summary>Ends it instead of running it, and tells everybody why.</summary>
+    internal async Task RefuseAsync(string why)
+    {
+        _firstToken.TrySetException(new InvalidOperationException(why));
+        foreach (var (_, push) in Close()) await push.FailAsync(why); // waits until the transport is done with the blocks
+    }
 
     /// <summary>Computes and writes it.</summary>
     /// <param name="patience">How long it waits for a decode engine to ask.</param>
@@ -83,10 +110,8 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            var pushes = Close();
-            var reason = ending.IsCancellationRequested ? "The engine ends." : pushes.Count == 0 ? "No decode engine has asked for it in time." : e.Message;
-            _firstToken.TrySetException(new InvalidOperationException(reason));
-            foreach (var (_, push) in pushes) await push.FailAsync(reason); // waits until the transport is done with the blocks
+            var reason = ending.IsCancellationRequested ? "The engine ends." : Pushes.Count == 0 ? _whyGivenUp : e.Message;
+            await RefuseAsync(reason);
             return (false, reason);
         }
         finally
@@ -101,13 +126,12 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
     void ISequenceOwner.Admitted(Sequence sequence)
     {
         (_started, _cached) = (Stopwatch.GetTimestamp(), sequence.CachedTokens);
-        Exception? problem;
         lock (_lock)
         {
             _leases = [.. sequence.Leases];
-            problem = AcceptUnderLock();
+            AcceptUnderLock();
         }
-        if (problem is not null) _firstToken.TrySetException(problem);
+        if (_refusal is { } refusal) Fail(refusal);
         if (sequence.CachedTokens == 0) return;
         for (var rank = 0; rank < options.TensorParallel; rank++)
             for (var layer = 0; layer < KjvBytesKv.Schema.Groups[0].Layers; layer++) _writer.Stored(rank, layer, sequence.CachedTokens);
@@ -120,7 +144,7 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
     }
 
     void ISequenceOwner.NotNumbers(Sequence sequence) =>
-        _firstToken.TrySetException(new InvalidOperationException("The logits are not numbers: a block of the prompt's cache was read that was not written."));
+        Fail(new InvalidOperationException("The logits are not numbers: a block of the prompt's cache was read that was not written."));
 
     private void Add(SequenceSpec spec)
     {
@@ -130,23 +154,28 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
         }
         catch (ArgumentException e)
         {
-            _firstToken.TrySetException(e);
+            Fail(e);
         }
     }
 
-    /// <summary>Once there are both blocks and somebody who wants them, in whichever order they have come.</summary>
-    /// <returns>Why they cannot be given; null if they can, or if one of them is still to come.</returns>
-    private Exception? AcceptUnderLock()
+    /// <summary>It cannot be computed. Who asks later does not join it: it is computed anew for him.</summary>
+    private void Fail(Exception problem)
     {
-        if (_leases is null) return null;
+        _firstToken.TrySetException(problem);
+        GiveUp(problem.Message);
+    }
+
+    /// <summary>Once there are both blocks and somebody who wants them, in whichever order they have come.</summary>
+    private void AcceptUnderLock()
+    {
+        if (_leases is null) return;
         try
         {
             foreach (var (rank, push) in _pushes) push.Accept(_leases[rank]);
-            return null;
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
-            return e;
+            _refusal = e;
         }
     }
 
@@ -161,6 +190,7 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
         using var stop = CancellationTokenSource.CreateLinkedTokenSource([ending, .. _pushes.Select(pair => pair.Push.Stopped)]);
         try
         {
+            if (_refusal is { } refusal) throw refusal;
             var writing = _writer.RunAsync(_pushes.ToLookup(pair => pair.Rank, pair => pair.Push), stop.Token);
             var computing = _firstToken.Task.WaitAsync(stop.Token);
             await await Task.WhenAny(writing, computing); // a WRITE that fails ends the computing, too

@@ -4,7 +4,8 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// Prompts that are computed, by the name under which a router sends them and a decode engine asks for them. Either may be the first: it begins the
 /// computing, and the other one joins it. Thread-safe.
 /// </summary>
-internal sealed class PromptsAhead
+/// <param name="mostIdle">So many that no decode engine has asked for yet are taken at most: the rest of the engine's queue is for those that ask.</param>
+internal sealed class PromptsAhead(int mostIdle)
 {
     // Decode engines ask within a millisecond; one that lacks blocks itself may not ask for long.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
@@ -12,15 +13,23 @@ internal sealed class PromptsAhead
     private readonly Dictionary<string, PrefillWork> _works = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
 
-    internal PrefillWork? Find(string name)
+    /// <summary>The one of this name. If there is none, one is made.</summary>
+    /// <param name="name">Empty: it is always a new one, that nobody else finds.</param>
+    /// <param name="create">Makes it.</param>
+    /// <param name="idle">Whether no decode engine has asked for it.</param>
+    /// <exception cref="EngineBusyException">Too many wait for a decode engine to ask.</exception>
+    internal PrefillWork GetOrAdd(string name, Func<PrefillWork> create, bool idle)
     {
-        lock (_lock) return _works.GetValueOrDefault(name);
-    }
-
-    /// <returns>False if there is one of this name; it stays.</returns>
-    internal bool TryAdd(string name, PrefillWork work)
-    {
-        lock (_lock) return _works.TryAdd(name, work);
+        if (name.Length == 0) return create();
+        lock (_lock)
+        {
+            if (_works.TryGetValue(name, out var known)) return known;
+            if (idle && _works.Values.Count(work => !work.Asked.IsCompleted) >= mostIdle)
+                throw new EngineBusyException(isFull: true, $"{mostIdle} prompts wait here for decode engines to ask for them; more are not taken.");
+            var work = create();
+            _works.Add(name, work);
+            return work;
+        }
     }
 
     internal void Remove(string name, PrefillWork work)
@@ -30,13 +39,13 @@ internal sealed class PromptsAhead
     }
 
     /// <summary>
-    /// Somebody lacks blocks: those that no decode engine has asked for give theirs up. Without this, prompts that wait here for blocks and decode engines
-    /// that wait for theirs could wait for each other. What was computed stays in the prefix cache, and whoever asks later has it computed as usual.
+    /// Somebody lacks blocks: of those that no decode engine has asked for the oldest one gives its own up. Without this, prompts that wait here for blocks and
+    /// decode engines that wait for theirs could wait for each other. What was computed stays in the prefix cache, and whoever asks later has it computed as usual.
     /// </summary>
-    internal void GiveUpIdle()
+    internal void GiveUpOldest()
     {
-        PrefillWork[] idle;
-        lock (_lock) idle = [.. _works.Values.Where(work => !work.Asked.IsCompleted && work.Age > Grace)];
-        foreach (var work in idle) work.GiveUp();
+        PrefillWork? oldest;
+        lock (_lock) oldest = _works.Values.MaxBy(work => work.Idle);
+        if (oldest?.Idle > Grace) oldest.GiveUp("Others need its blocks, and no decode engine has asked for it.");
     }
 }

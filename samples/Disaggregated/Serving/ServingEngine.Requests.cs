@@ -89,31 +89,46 @@ internal sealed partial class ServingEngine
         }
     }
 
-    /// <summary>All parts of a prompt are there.</summary>
-    private async Task BeginPrefillAsync(string name, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes)
+    /// <summary>All parts of a decode engine's question are there.</summary>
+    private async Task PrefillAsync(string name, PromptMessage message, IReadOnlyList<(int Rank, KvPush Push)> pushes)
     {
-        if (_ahead.Find(message.Ahead) is { } known && known.IsOf(message.Prompt) && known.TryJoin(pushes)) return;
+        var own = NewWork(name, message.Prompt);
+        own.TryJoin(pushes); // before others find it
+        var known = _ahead.GetOrAdd(message.Ahead, () => own, idle: false);
+        if (known != own && known.IsOf(message.Prompt) && known.TryJoin(pushes)) return;
         try
         {
-            _ = Enter(_ =>
-            {
-                var work = new PrefillWork(name, NextOrder(), message.Prompt, Options, Loop, Counters);
-                work.TryJoin(pushes);
-                return PrefillAsync(message.Ahead, work, Options.Timeout);
-            });
+            await BeginAsync(message.Ahead, own, Options.Timeout);
         }
-        catch (EngineBusyException e)
+        catch (EngineBusyException)
         {
-            foreach (var (_, push) in pushes) await push.FailAsync(e.Message);
+            // The decode engine has been told.
         }
     }
 
-    /// <param name="ahead">Under which name somebody else may join it; empty: nobody.</param>
+    private PrefillWork NewWork(string name, int[] prompt) => new(name, NextOrder(), prompt, Options, Loop, Counters);
+
+    /// <summary>Begins a work; it ends by itself.</summary>
+    /// <param name="ahead">The name under which it is found; it is not any more when it has ended.</param>
     /// <param name="work">The work.</param>
     /// <param name="patience">How long it waits for a decode engine to ask.</param>
-    private async Task PrefillAsync(string ahead, PrefillWork work, TimeSpan patience)
+    /// <exception cref="EngineBusyException">Not now; who wants it has been told so.</exception>
+    private async Task BeginAsync(string ahead, PrefillWork work, TimeSpan patience)
     {
-        if (ahead.Length > 0) _ahead.TryAdd(ahead, work);
+        try
+        {
+            _ = Enter(_ => RunAsync(ahead, work, patience));
+        }
+        catch (EngineBusyException e)
+        {
+            _ahead.Remove(ahead, work);
+            await work.RefuseAsync(e.Message);
+            throw;
+        }
+    }
+
+    private async Task RunAsync(string ahead, PrefillWork work, TimeSpan patience)
+    {
         var (done, _) = await work.RunAsync(patience, _stopping.Token);
         _ahead.Remove(ahead, work);
         if (work.Pushes is not [var (_, first), ..] pushes)

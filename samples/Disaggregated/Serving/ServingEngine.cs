@@ -22,7 +22,7 @@ internal sealed partial class ServingEngine : IServingEngine
     private readonly EngineCore _core;
     private readonly DirectMetadataExchange _exchange;
     private readonly PrefillGather _gather;
-    private readonly PromptsAhead _ahead = new();
+    private readonly PromptsAhead _ahead;
     private readonly HashSet<Task> _requests = [];
     private readonly Lock _lock = new();
     private Task[] _reading = [];
@@ -37,13 +37,14 @@ internal sealed partial class ServingEngine : IServingEngine
         var group = KjvBytesKv.Schema.Groups[0];
         _hasher = new BlockHasher(model.Identity, group.BlockTokens);
         _core = new EngineCore(model.Model, [.. ranks.Select(rank => rank.Cache)], [.. ranks.Select(rank => rank.Blocks)], _hasher, options.Core);
+        _ahead = new PromptsAhead(mostIdle: Math.Max(1, options.MaxQueue / 2));
         Loop = new EngineLoop(options.Name, _core, Counters);
         Loop.Failed += _ => _stopping.CancelAsync();
-        Loop.ShortOfBlocks += _ahead.GiveUpIdle;
+        Loop.ShortOfBlocks += _ahead.GiveUpOldest;
         Advisor = new KvAdvisor(KvCacheSize.Of(ranks[0].Pool.Plan), new KvAdvisorOptions { Name = options.Name, Mode = options.Placement, LayerByLayer = true });
         Loop.Decoded += Advisor.ObserveDecodeStep;
         Peers = new EnginePeers(options, model.Identity.Revision, ranks, exchange);
-        _gather = new PrefillGather(options.Timeout, BeginPrefillAsync);
+        _gather = new PrefillGather(options.Timeout, PrefillAsync);;
         var endpoint = exchange.Endpoint!;
         Announcement = new EngineAnnouncement(
             options.Name, options.Role, Hex(ranks[0].Agent.Incarnation), "", model.Identity.Revision,
@@ -119,9 +120,9 @@ internal sealed partial class ServingEngine : IServingEngine
         Check(request);
         using var client = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var work = new DecodeRequest(this, request);
-        var running = Enter(ahead =>
+        var running = Enter(before =>
         {
-            work.Emit(new QueuedEvent(Clock.Now, ahead));
+            work.Emit(new QueuedEvent(Clock.Now, before));
             return work.RunAsync(client.Token, _stopping.Token);
         });
         try
@@ -140,24 +141,24 @@ internal sealed partial class ServingEngine : IServingEngine
     {
         // Not of an engine that decodes, too: who waits there for blocks of the same pool is not seen by the loop, and could wait for ever.
         if (Options.Role != EngineRole.Prefill) throw new ArgumentException($"Engine {Options.Name} is no prefill engine; prompts are not sent ahead to it.");
-        var work = _ahead.Find(request.Name);
-        if (work?.IsOf(request.Prompt) == false) throw new ArgumentException($"Another prompt has the name '{request.Name}'.");
-        if (work is null)
-        {
-            _core.Check(new SequenceSpec(request.Name, request.Prompt, MaxNewTokens: 1));
-            _ = Enter(_ => PrefillAsync(
-                request.Name, work = new PrefillWork(request.Name, NextOrder(), request.Prompt, Options, Loop, Counters), TimeSpan.FromSeconds(request.TimeoutSeconds)));
-        }
+        _core.Check(new SequenceSpec(request.Name, request.Prompt, MaxNewTokens: 1));
+        PrefillWork? own = null;
+        var work = _ahead.GetOrAdd(request.Name, () => own = NewWork(request.Name, request.Prompt), idle: true);
+        if (!work.IsOf(request.Prompt) || !work.TryListen()) throw new ArgumentException($"A prompt of the name '{request.Name}' was sent already.");
+        if (work == own) await BeginAsync(request.Name, work, Shorter(TimeSpan.FromSeconds(request.TimeoutSeconds), Options.Timeout));
         try
         {
-            yield return await FirstTokenAsync(work!, cancellation);
-            await ((Task)work!.Asked.WaitAsync(cancellation)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            yield return await FirstTokenAsync(work, cancellation);
+            await Task.Yield(); // the loop's thread has sent the token, and goes back to its steps
+            await ((Task)work.Asked.WaitAsync(cancellation)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         finally
         {
-            work!.GiveUp(); // unless the decode engine has asked
+            work.GiveUp("The router has given it up."); // unless the decode engine has asked
         }
     }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private static async Task<EngineEvent> FirstTokenAsync(PrefillWork work, CancellationToken cancellation)
     {

@@ -27,7 +27,7 @@ internal sealed class ServeSystem : IAsyncDisposable
 
     internal static async Task<ServeSystem> StartAsync(IEnumerable<EngineSpec> engines)
     {
-        InlineSockets.Use(); // how long the client takes to notice its token is not what is measured
+        InlineSockets.InProcess(); // how long the client takes to notice its token is not what is measured
         return new(await ServeCluster.StartAsync(new ClusterOptions { Engines = [.. engines], Blocks = 1024 }, CancellationToken.None));
     }
 

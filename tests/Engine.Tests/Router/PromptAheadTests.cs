@@ -70,15 +70,19 @@ public sealed class PromptAheadTests
         // Nothing of it is new: all but the last block was sent to the decode engine before.
         var known = Tokenizer.Encode("In the beginning God created the heaven and the earth.");
         await AskAsync(known);
+        decode.Places = request => request.Prompt.Length == known.Length ? decode.Announcement.Name : prefill.Announcement.Name;
         await AskAsync(known);
         Assert.Single(prefill.Prompts);
+        // That it had it itself says nothing about the next one.
+        await AskAsync(Tokenizer.Encode("And the earth was without form, and void; and darkness was upon the face of the deep."));
+        Assert.Equal(2, prefill.Prompts.Count);
         // The decode engine computes them itself now, as it says of the next one.
         decode.Places = request => decode.Announcement.Name;
         prefill.AheadTime = Timeout.InfiniteTimeSpan;
         await AskAsync(Tokenizer.Encode("And God said, Let there be light: and there was light."));
         await Wait.UntilAsync(() => prefill.Aborted == 1, "a prompt that is computed elsewhere is given up");
         await AskAsync(Tokenizer.Encode("And God saw the light, that it was good."));
-        Assert.Equal(2, prefill.Prompts.Count);
+        Assert.Equal(3, prefill.Prompts.Count);
         Assert.Equal("", decode.Requests.Last().Ahead);
 
         async Task AskAsync(int[] prompt)
@@ -143,6 +147,31 @@ public sealed class PromptAheadTests
         Assert.NotEmpty(prefill.Prompts);
     }
 
+    /// <summary>Before a decode engine has taken the request its client is told nothing: it may still be refused.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_refusal_that_comes_after_the_token_is_a_refusal(bool another)
+    {
+        await using var cluster = await Cluster.StartAsync();
+        var (prefill, decode) = await StartAsync(cluster);
+        (decode.TakeTime, decode.Refusal) = (TimeSpan.FromMilliseconds(300), new EngineBusyException(isFull: true, "scripted"));
+        ScriptedEngine? other = null;
+        if (another)
+        {
+            // It has more to do, and so is not the first one to be asked.
+            await cluster.AddAsync(other = new ScriptedEngine("decode-1", EngineRole.Decode) { Waiting = 20 });
+            await cluster.AliveAsync();
+        }
+        var prompt = Tokenizer.Encode("In the beginning God created");
+        var (status, body) = await cluster.Http.CompleteAsync(new { prompt, max_tokens = 1, return_token_ids = true });
+        Assert.NotEmpty(prefill.Prompts);
+        if (!another) Assert.Equal((HttpStatusCode.TooManyRequests, "full"), (status, (string?)body["error"]!["code"]));
+        else Assert.True(status == HttpStatusCode.OK && new[] { body }.TokensOf().SequenceEqual(ScriptedEngine.AnswerTo(prompt, 1)), body.ToJsonString());
+        if (another) Assert.Empty(Assert.Single(other!.Requests).Emitted);
+        Assert.DoesNotContain("""nixl_router_first_tokens_total{from="prefill"}""", await cluster.Http.GetStringAsync("/metrics"), StringComparison.Ordinal);
+    }
+
     /// <summary>It would be the answer of no engine: a client is not given half of it as if it were one.</summary>
     [Fact]
     public async Task Another_first_token_than_the_decode_engines_ends_the_attempt()
@@ -179,7 +208,7 @@ public sealed class PromptAheadTests
         Assert.Equal((at + 20, 2, true), (request.FirstToken, request.Tokens, request.FirstTokenAhead));
         var spans = request.Spans.Select(span => (span.Kind, Start: Math.Round(span.Start - at), End: span.End is { } end ? Math.Round(end - at) : -1)).ToArray();
         Assert.Equal(["queued", "prefillQueued", "prefill", "transfer", "decode"], spans.Select(span => span.Kind));
-        Assert.Equal([(4, 5), (5, 20), (14, 24), (31, -1)], spans[1..].Select(span => ((int)span.Start, (int)span.End)));
+        Assert.Equal([(4, 5), (5, 20), (20, 30), (31, -1)], spans[1..].Select(span => ((int)span.Start, (int)span.End)));
         Assert.Equal(4, spans[0].End);
     }
 

@@ -22,6 +22,9 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
     /// <summary>If it is there, each token waits for a release of it.</summary>
     internal SemaphoreSlim? Allowed { get; set; }
 
+    /// <summary>Waits before it takes a request, or refuses it.</summary>
+    internal TimeSpan TakeTime { get; set; }
+
     /// <summary>What it throws instead of taking a request.</summary>
     internal Exception? Refusal { get; set; }
 
@@ -75,6 +78,7 @@ internal sealed class ScriptedEngine(string name, EngineRole role) : IServingEng
 
     public async IAsyncEnumerable<EngineEvent> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        await Task.Delay(TakeTime, cancellation);
         if (Refusal is { } refusal) throw refusal;
         Requests.Enqueue(request);
         Assert.True(_running.TryAdd(request.Id, true), $"{request.Id} is here already");

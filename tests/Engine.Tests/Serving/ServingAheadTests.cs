@@ -168,6 +168,9 @@ public sealed class ServingAheadTests
         Assert.True(await ahead.MoveNextAsync());
         Assert.Contains("'a'", (await Assert.ThrowsAsync<ArgumentException>(() => AheadAsync(prefill, new GenerateRequest("r", ServingBench.Prompt(40, 2), 1) { Ahead = "a" }))).Message, StringComparison.Ordinal);
 
+        // Nor is there a second one who is told its token, and could give it up.
+        await Assert.ThrowsAsync<ArgumentException>(() => AheadAsync(prefill, new GenerateRequest("r", ServingBench.Prompt(40, 1), 1) { Ahead = "a" }));
+
         var request = bench.Request(ServingBench.Prompt(70, 3), 9, "p");
         request.Ahead = "a";
         bench.AssertAnswer(request, await ServingBench.AskAsync(decode, request));
@@ -195,6 +198,62 @@ public sealed class ServingAheadTests
         prefill.Drain();
         Assert.False((await Assert.ThrowsAsync<EngineBusyException>(() => AheadAsync(prefill, request))).IsFull);
         Assert.Equal(1, prefill.GetStatus().RequestsAborted);
+        await bench.AssertQuietAsync();
+    }
+
+    [Fact]
+    public async Task Those_that_nobody_asks_for_leave_half_of_the_queue_to_those_that_somebody_asks_for()
+    {
+        await using var bench = new ServingBench();
+        var prefill = await bench.StartAsync("p", EngineRole.Prefill, 1, options => options with { MaxQueue = 4 });
+        var decode = await bench.StartAsync("d", EngineRole.Decode);
+        await bench.ConnectAsync();
+        using var router = new CancellationTokenSource();
+        List<IAsyncEnumerator<EngineEvent>> ahead = [];
+        for (var i = 0; i < 2; i++)
+        {
+            ahead.Add(prefill.PrefillAsync(new PrefillRequest($"a{i}", ServingBench.Prompt(40, i)), router.Token).GetAsyncEnumerator());
+            Assert.True(await ahead[i].MoveNextAsync());
+        }
+        Assert.True((await Assert.ThrowsAsync<EngineBusyException>(() => AheadAsync(prefill, new GenerateRequest("r", ServingBench.Prompt(40, 2), 1) { Ahead = "a2" }))).IsFull);
+        for (var i = 0; i < 4; i++)
+        {
+            var request = bench.Request(ServingBench.Prompt(70, 10 + i), 9, "p");
+            request.Ahead = request.Id;
+            var events = await ServingBench.AskAsync(decode, request);
+            bench.AssertAnswer(request, events);
+            ServingBench.Arrived(events);
+        }
+        await router.CancelAsync();
+        foreach (var one in ahead) await one.DisposeAsync();
+        await bench.AssertQuietAsync();
+    }
+
+    [Fact]
+    public async Task One_that_fails_before_somebody_asks_is_computed_anew_for_who_asks()
+    {
+        await using var bench = new ServingBench();
+        EngineAgent? rank = null;
+        var breaks = true;
+        var prefill = await bench.StartAsync("p", EngineRole.Prefill, 1, options => options with
+        {
+            Stored = (_, layer, positions) =>
+            {
+                if (!breaks || layer > 0 || positions <= options.Core.ChunkTokens) return;
+                for (var block = 0; block < 256; block++) rank!.Cache.Poison(block); // what the second chunk reads was not written
+                breaks = false;
+            },
+        });
+        rank = prefill.Ranks[0];
+        var decode = await bench.StartAsync("d", EngineRole.Decode);
+        await bench.ConnectAsync();
+        var request = bench.Request(ServingBench.Prompt(150, 1), 9, "p");
+        request.Ahead = request.Id;
+        Assert.Contains("not numbers", Assert.IsType<FailedEvent>(Assert.Single(await AheadAsync(prefill, request))).Error, StringComparison.Ordinal);
+        Assert.False(breaks);
+        var events = await ServingBench.AskAsync(decode, request);
+        bench.AssertAnswer(request, events);
+        ServingBench.Arrived(events);
         await bench.AssertQuietAsync();
     }
 

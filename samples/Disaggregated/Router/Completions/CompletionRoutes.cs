@@ -10,6 +10,8 @@ namespace Nixl.Sdk.Samples.Disaggregated;
 /// <summary><c>/v1/completions</c> and <c>/v1/models</c>.</summary>
 internal sealed class CompletionRoutes(RouterContext router)
 {
+    private const int SmallBody = 16 * 1024;
+
     private readonly ServedModel _model = router.Options.Model;
     private readonly CompletionParser _parser = new(router.Options.Model, router.Options.Timeout);
     private readonly long _created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -55,6 +57,8 @@ internal sealed class CompletionRoutes(RouterContext router)
         try
         {
             using var body = await JsonDocument.ParseAsync(context.Request.Body, default, context.RequestAborted);
+            // The thread belongs to many connections; so much to do goes elsewhere.
+            if (!(context.Request.ContentLength <= SmallBody)) await Task.Yield();
             return _parser.Parse(body.RootElement);
         }
         catch (JsonException e)

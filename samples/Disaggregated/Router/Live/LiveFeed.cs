@@ -8,6 +8,9 @@ internal sealed class LiveFeed
 {
     private const int MostRequests = 60, MostLines = 200, PromptCharacters = 160, LineCharacters = 500;
 
+    /// <summary>The most of a prompt's tokens that are looked at: their text is cut.</summary>
+    internal const int PromptTokens = 4 * PromptCharacters;
+
     private readonly Lock _lock = new();
     private readonly Queue<RequestTrace> _requests = new();
     private readonly Queue<(long Version, LiveLog Line)> _log = new();

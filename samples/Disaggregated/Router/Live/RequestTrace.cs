@@ -99,13 +99,14 @@ internal sealed class RequestTrace(LiveFeed feed, string id, string prompt, int 
         var engine = _prefill;
         var floor = _spans is [.., var last] ? last.End ?? last.Start : _created;
         if (_spans is [.., { Kind: "prefill", End: null }]) _spans.RemoveAt(_spans.Count - 1);
-        // What was sent ahead was asked for earlier than its decode engine has chosen.
-        if (arrived.PrefillAskedAt is { } early && _spans is [.., { Kind: "queued" } queued] && early >= queued.Start && early < floor) queued.End = floor = early;
+        // What was sent ahead was begun before its decode engine had chosen; that one may have asked for it long after it was computed.
+        var isAhead = arrived.PrefillAskedAt is { } early && _spans is [.., { Kind: "queued" } queued] && early >= queued.Start && early < floor;
+        if (isAhead) _spans[^1].End = floor = arrived.PrefillAskedAt!.Value;
         var length = arrived.PrefillQueuedMs + arrived.PrefillMs + arrived.ExposedTransferMs;
         var asked = arrived.PrefillAskedAt is { } at && at >= floor && at + length <= arrived.At ? at : arrived.At - length;
         var start = asked + arrived.PrefillQueuedMs;
         var end = start + arrived.PrefillMs;
-        var moved = end + arrived.ExposedTransferMs;
+        var moved = isAhead ? arrived.At : end + arrived.ExposedTransferMs;
         Add("prefillQueued", engine, floor, start); // from the question on: its way there is waiting, too
         Add("prefill", engine, start, end);
         Add("transfer", engine, moved - arrived.TransferMs, moved);

@@ -72,7 +72,7 @@ internal sealed class Worker : IDisposable
         }
     }
 
-    /// <summary>Whether a prefill engine computed the last prompt that this decode engine was given: so it will most likely ask for the next one, too.</summary>
+    /// <summary>Whether this decode engine has chosen a prefill engine for the last prompt that it did not have itself: most likely it will for the next one, too.</summary>
     internal bool AsksElsewhere { get; set; }
 
     /// <summary>Requests that it works for, or that wait for it: those that we have sent it, and what it has from others.</summary>

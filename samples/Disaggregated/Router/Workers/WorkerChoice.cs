@@ -12,12 +12,15 @@ internal sealed record WorkerChoice(Worker Decode, Worker[] Prefill, BlockHash[]
     private const int TokensPerRequest = 96;
     private const int MostPrefills = 4;
 
-    /// <summary>
-    /// The prefill engine that the decode engine will ask, as far as that can be known: if it has asked for the prompt before, and does not have the
-    /// prompt already. Null if it may not ask.
-    /// </summary>
-    internal Worker? Asked(int tokens) => Prefill is [{ Announcement.Role: EngineRole.Prefill } first, ..] && Decode.AsksElsewhere
-        && tokens - (Decode.Prefixes.Match(Hashes) * Decode.BlockTokens) > Decode.BlockTokens ? first : null;
+    /// <summary>Whether the decode engine could ask a prefill engine for the prompt: there is one, and it does not have all but a block of the prompt itself.</summary>
+    internal bool MayAsk(int tokens)
+    {
+        var known = Decode.Prefixes.Match(Hashes) * Decode.BlockTokens;
+        return Prefill is [{ Announcement.Role: EngineRole.Prefill }, ..] && (known == 0 || tokens - known > Decode.BlockTokens);
+    }
+
+    /// <summary>The prefill engine that it will ask, as far as that can be known: if it has asked for the last prompt for which it could. Null if it may not ask.</summary>
+    internal Worker? WillAsk(int tokens) => MayAsk(tokens) && Decode.AsksElsewhere ? Prefill[0] : null;
 
     /// <summary>
     /// The engine with the least to do before the first token: tokens of the prompt that it does not have, and requests that it has. Where two are
