@@ -72,7 +72,7 @@ internal sealed record HandoverParts
             Next = answer.TokenTimes.Count > 1 ? answer.TokenTimes[1] - answer.TokenTimes[0] : 0, Back = seen - first, Out = answer.TokenTimes[0] - seen, Exposed = over.ExposedMs, Moving = over.MovingMs,
         };
         // What was sent ahead did not wait for the decode engine, and its first token mostly not for the cache's way there.
-        if (over.Asked < over.Chosen) parts = parts with { Router = over.Asked - request.Created, Choice = 0, Request = 0 };
+        if (request.FirstTokenAhead || over.Asked < over.Chosen) parts = parts with { Router = over.Asked - request.Created, Choice = 0, Request = 0 };
         return request.FirstTokenAhead ? parts with { Copy = 0, End = 0, FirstToken = first - computed } : parts;
     }
 
