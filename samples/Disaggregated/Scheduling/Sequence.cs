@@ -97,7 +97,7 @@ internal sealed class Sequence
     internal void Reset()
     {
         Release();
-        (BlockTables, ComputedTokens, PublishedBlocks, CleanBlocks) = ([], 0, 0, 0);
+        (BlockTables, ComputedTokens, PublishedBlocks) = ([], 0, 0);
     }
 
     /// <summary>The hashes of its first <paramref name="count"/> blocks, all of whose tokens are known.</summary>

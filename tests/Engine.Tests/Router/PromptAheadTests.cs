@@ -79,8 +79,12 @@ public sealed class PromptAheadTests
         // The decode engine computes them itself now, as it says of the next one.
         decode.Places = request => decode.Announcement.Name;
         prefill.AheadTime = Timeout.InfiniteTimeSpan;
-        await AskAsync(Tokenizer.Encode("And God said, Let there be light: and there was light."));
-        await Wait.UntilAsync(() => prefill.Aborted == 1, "a prompt that is computed elsewhere is given up");
+        using var allowed = new SemaphoreSlim(0);
+        decode.Allowed = allowed;
+        var asking = AskAsync(Tokenizer.Encode("And God said, Let there be light: and there was light."));
+        await Wait.UntilAsync(() => prefill.Aborted == 1, "a prompt that is computed elsewhere is given up, before there is a token of it");
+        allowed.Release(100);
+        await asking;
         await AskAsync(Tokenizer.Encode("And God saw the light, that it was good."));
         Assert.Equal(3, prefill.Prompts.Count);
         Assert.Equal("", decode.Requests.Last().Ahead);

@@ -237,6 +237,7 @@ public sealed class ServingAheadTests
         var breaks = true;
         var prefill = await bench.StartAsync("p", EngineRole.Prefill, 1, options => options with
         {
+            Timeout = 2 * ServingBench.Soon, // nothing of what follows waits for it
             Stored = (_, layer, positions) =>
             {
                 if (!breaks || layer > 0 || positions <= options.Core.ChunkTokens) return;
@@ -249,7 +250,7 @@ public sealed class ServingAheadTests
         await bench.ConnectAsync();
         var request = bench.Request(ServingBench.Prompt(150, 1), 9, "p");
         request.Ahead = request.Id;
-        Assert.Contains("not numbers", Assert.IsType<FailedEvent>(Assert.Single(await AheadAsync(prefill, request))).Error, StringComparison.Ordinal);
+        Assert.Contains("not numbers", Assert.IsType<FailedEvent>(Assert.Single(await AheadAsync(prefill, request).WaitAsync(ServingBench.Soon / 2))).Error, StringComparison.Ordinal);
         Assert.False(breaks);
         var events = await ServingBench.AskAsync(decode, request);
         bench.AssertAnswer(request, events);
