@@ -97,8 +97,8 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
     /// <summary>Computes and writes it.</summary>
     /// <param name="patience">How long it waits for a decode engine to ask.</param>
     /// <param name="ending">The engine ends.</param>
-    /// <returns>Whether all of it went over, or the reason why not.</returns>
-    internal async Task<(bool Done, string Reason)> RunAsync(TimeSpan patience, CancellationToken ending)
+    /// <returns>Whether all of it went over; who waits for it has been told why not.</returns>
+    internal async Task<bool> RunAsync(TimeSpan patience, CancellationToken ending)
     {
         try
         {
@@ -106,13 +106,13 @@ internal sealed class PrefillWork(string name, long order, int[] prompt, Serving
             loop.Post(() => Add(spec));
             await _asked.Task.WaitAsync(patience, ending);
             await HandOverAsync(ending);
-            return (true, "");
+            return true;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             var reason = ending.IsCancellationRequested ? "The engine ends." : Pushes.Count == 0 ? _whyGivenUp : e.Message;
             await RefuseAsync(reason);
-            return (false, reason);
+            return false;
         }
         finally
         {

@@ -50,13 +50,13 @@ internal sealed partial class ServingEngine
     private Task Enter(Func<int, Task> work)
     {
         var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        int ahead;
+        int before;
         lock (_lock)
         {
             if (Loop.Failure is { } failure) throw new EngineBusyException(false, $"Engine {Options.Name} computes no more: {failure.Message}");
             if (_draining) throw new EngineBusyException(false, $"Engine {Options.Name} takes no more requests: it leaves.");
             if (_requests.Count >= Options.MaxQueue) throw new EngineBusyException(true, $"Engine {Options.Name} has {_requests.Count} requests; it takes {Options.MaxQueue}.");
-            ahead = _requests.Count;
+            before = _requests.Count;
             _requests.Add(left.Task);
         }
         return WorkAsync();
@@ -65,7 +65,7 @@ internal sealed partial class ServingEngine
         {
             try
             {
-                await work(ahead);
+                await work(before);
             }
             finally
             {
@@ -129,7 +129,7 @@ internal sealed partial class ServingEngine
 
     private async Task RunAsync(string ahead, PrefillWork work, TimeSpan patience)
     {
-        var (done, _) = await work.RunAsync(patience, _stopping.Token);
+        var done = await work.RunAsync(patience, _stopping.Token);
         _ahead.Remove(ahead, work);
         if (work.Pushes is not [var (_, first), ..] pushes)
         {
